@@ -1,0 +1,58 @@
+"""Architecture parameters (alpha) of a supernet, and which of its candidate operations are still alive."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nascore.relaxations import EdgeWeights, Relaxation
+
+
+class Architecture:
+    """Cell type -> alpha (edges, operations), drawn as `std` times a standard normal; and -> alive, bools of the same
+    shape.
+
+    `alive` stays on the CPU: it decides what is computed. DARTS starts from std = 1e-3.
+    """
+
+    def __init__(self, shapes: Mapping[str, tuple[int, int]], generator: torch.Generator, std: float = 1e-3):
+        self.alpha = {
+            kind: nn.Parameter(std * torch.randn(shape, generator=generator)) for kind, shape in shapes.items()
+        }
+        self.alive = {kind: torch.ones(shape, dtype=torch.bool) for kind, shape in shapes.items()}
+
+    def to(self, device: torch.device) -> "Architecture":
+        for alpha in self.alpha.values():
+            alpha.data = alpha.data.to(device)
+        return self
+
+    def parameters(self) -> list[nn.Parameter]:
+        return list(self.alpha.values())
+
+    def strengths(self, relaxation: Relaxation, progress: float = 0.0) -> dict[str, Tensor]:
+        """Cell type -> weights without randomness, detached: what derivation, pruning and figures read."""
+        with torch.no_grad():
+            return {kind: relaxation.strengths(alpha, self.alive[kind], progress) for kind, alpha in self.alpha.items()}
+
+    def weights(self, relaxation: Relaxation, progress: float, generator: torch.Generator) -> dict[str, EdgeWeights]:
+        """Cell type -> the weights of one forward pass, drawn once for all cells of the type."""
+        return {
+            kind: relaxation.weights(alpha, self.alive[kind], progress, generator) for kind, alpha in self.alpha.items()
+        }
+
+    def keep(self, alive: Mapping[str, Tensor]) -> int:
+        """Let everything die that is not in `alive`; returns how many operations that were."""
+        before = sum(int(mask.sum()) for mask in self.alive.values())
+        self.alive = {kind: mask & alive[kind].cpu() for kind, mask in self.alive.items()}
+        return before - sum(int(mask.sum()) for mask in self.alive.values())
+
+    def state_dict(self) -> dict[str, Any]:
+        alpha = {kind: value.detach().clone() for kind, value in self.alpha.items()}
+        return {"alpha": alpha, "alive": dict(self.alive)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.alive = {kind: mask.cpu() for kind, mask in state["alive"].items()}
+        with torch.no_grad():
+            for kind, value in state["alpha"].items():
+                self.alpha[kind].copy_(value)

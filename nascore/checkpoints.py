@@ -1,0 +1,149 @@
+"""The folder of a run that is being computed: its lock, its checkpoints, and the record it ends with."""
+
+import contextlib
+import errno
+import io
+import json
+import os
+import socket
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import pandas as pd
+import torch
+from filelock import FileLock, Timeout
+
+from nascore import paths
+from nascore.environment import environment, random_state, set_random_state
+from nascore.errors import DamageWarning, RunError
+from nascore.files import atomic_write
+from nascore.records import ARCHITECTURE, CONFIG, HISTORY, RESULT, WEIGHTS, Result, sha256
+
+
+class Task(Protocol):
+    """What a run computes, epoch by epoch. Between epochs its state is all that the rest depends on."""
+
+    epochs: int
+    epoch: int  # how many are done
+
+    def run_epoch(self) -> dict[str, float]: ...
+    def state_dict(self) -> dict[str, Any]: ...
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+    def weights(self) -> dict[str, torch.Tensor]: ...
+    def result(self) -> Result: ...
+
+
+@dataclass
+class RunFolder:
+    """The files of a run that is being computed. Writing raises `RunError` where the disk is full, say."""
+
+    path: Path
+    config: dict[str, Any]
+    device: torch.device
+
+    def open(self) -> None:
+        self.write(CONFIG, json.dumps(self.config, indent=1) + "\n")
+
+    def write(self, name: str, content: bytes | str) -> str:
+        """Write a file, its bytes on the disk before its name; returns the sha256 of its content."""
+        try:
+            atomic_write(self.path / name, content)
+        except OSError as error:
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            why = "no space is left on the disk" if full else f"the folder cannot be written ({error})"
+            raise RunError(
+                f"{paths.shown(self.path / name)}: {why}; what was checkpointed is safe: make room, then call run again"
+            ) from error
+        return sha256(content.encode() if isinstance(content, str) else content)
+
+    def save_history(self, rows: list[dict[str, float]]) -> str:
+        """Write one row an epoch; returns the sha256 of the file."""
+        return self.write(HISTORY, pd.DataFrame(rows).to_csv(index=False))
+
+    def checkpoints(self) -> list[Path]:
+        """Oldest first."""
+        return sorted(self.path.glob("checkpoint-*.pt"))
+
+    def save_checkpoint(self, task: Task, rows: list[dict[str, float]]) -> None:
+        state = {
+            "task": task.state_dict(),
+            "rows": rows,
+            "random": random_state(self.device),
+            "config": json.dumps(self.config),
+        }
+        content = _to_bytes(state)
+        self.write(f"checkpoint-{task.epoch:05d}-{sha256(content)[:16]}.pt", content)
+        for old in self.checkpoints()[:-2]:
+            old.unlink()
+
+    def restore(self, task: Task) -> list[dict[str, float]]:
+        """Bring `task` to the newest sound checkpoint; returns the history up to there."""
+        for path in reversed(self.checkpoints()):
+            state = self._read(path)
+            if state is not None:
+                task.load_state_dict(state["task"])
+                set_random_state(state["random"], self.device)
+                return state["rows"]
+        return []
+
+    def _read(self, path: Path) -> dict[str, Any] | None:
+        content = path.read_bytes()
+        if sha256(content)[:16] == path.stem.rpartition("-")[2]:
+            with contextlib.suppress(Exception):  # whatever torch makes of bytes that it did not write
+                state = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
+                if state["config"] == json.dumps(self.config):
+                    return state
+        aside = path.rename(path.with_suffix(".damaged"))
+        warnings.warn(
+            f"{paths.shown(path)} is damaged: it is set aside as {aside.name}, and the checkpoint before it is used",
+            DamageWarning,
+            stacklevel=6,
+        )
+        return None
+
+    def finish(self, task: Task, rows: list[dict[str, float]]) -> None:
+        result = task.result()
+        files = {CONFIG: sha256((self.path / CONFIG).read_bytes()), HISTORY: self.save_history(rows)}
+        if result.architecture is not None:
+            files[ARCHITECTURE] = self.write(ARCHITECTURE, result.architecture.to_bytes())
+        files[WEIGHTS] = self.write(WEIGHTS, _to_bytes(dict(task.weights())))
+        last = {name: value for name, value in rows[-1].items() if name not in ("epoch", "seconds")}
+        record = {
+            "metrics": last | result.metrics,
+            "genotype": result.genotype and result.genotype.to_dict(),
+            "seconds": round(sum(row["seconds"] for row in rows), 3),
+            "environment": environment(self.device),
+            "files": files,
+        }
+        self.write(RESULT, json.dumps(record, indent=1, allow_nan=False) + "\n")
+        for path in (*self.checkpoints(), *self.path.glob("*.damaged")):
+            path.unlink()
+
+
+def _to_bytes(state: dict[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()
+
+
+@contextlib.contextmanager
+def locked(folder: Path, wait: float) -> Iterator[None]:
+    """Hold the run's folder; the system lets go of the lock when a process dies, however it dies."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"the run's folder {paths.shown(folder)} cannot be made ({error}): give another root") from error
+    owner = folder / ".owner"
+    try:
+        with FileLock(folder / ".lock", timeout=wait):
+            owner.write_text(f"process {os.getpid()} on {socket.gethostname()}")
+            yield
+            owner.unlink(missing_ok=True)
+    except Timeout as error:
+        who = owner.read_text() if owner.is_file() else "another process"
+        raise RunError(
+            f"{paths.shown(folder)} is being computed by {who}: wait for it (wait=600 does, up to ten minutes)"
+        ) from error

@@ -1,0 +1,25 @@
+"""Data sets by name, resident on the device or streamed from files, and batches of them.
+
+train = load("cifar10", "train").to(device)
+weights, architecture = split_indices(len(train), 0.5, seed)
+for images, labels in batches(train, 64, indices=weights, augment=True, shuffle=True, drop_last=True, generator=g):
+"""
+
+from nascore.data.info import DATASETS, Info
+from nascore.data.resident import Batches, Dataset
+from nascore.data.sources import available, load
+from nascore.data.splits import split_indices
+from nascore.data.streaming import StreamedBatches, StreamedDataset, batches
+
+__all__ = [
+    "DATASETS",
+    "Batches",
+    "Dataset",
+    "Info",
+    "StreamedBatches",
+    "StreamedDataset",
+    "available",
+    "batches",
+    "load",
+    "split_indices",
+]

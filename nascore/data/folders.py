@@ -1,0 +1,75 @@
+"""Image folders: PATH/train/<class>/<image>, and PATH/test or PATH/val likewise."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from nascore.data.info import IMAGENET, Info, padding_for
+from nascore.data.resident import Dataset
+from nascore.data.splits import limited
+from nascore.data.streaming import StreamedDataset, decoded, naming
+from nascore.errors import DataError
+from nascore.paths import shown
+
+_LAYOUT = "images belong in PATH/train/<class>/ and in PATH/test/<class>/ or PATH/val/<class>/"
+
+
+def load_folder(
+    path: Path, split: str, limit: int | None, image_size: int | None, resident_limit: int
+) -> Dataset | StreamedDataset:
+    """The split "train" or "test" of the image folder `path`; the other settings are those of `load`.
+
+    Whether it is resident is decided by the number of all training images, so that both splits are treated alike.
+    Raises `DataError` as `load` does.
+    """
+    dataset = train = _listed(path / "train", image_size)
+    if split == "test":
+        dataset = _listed(path / ("test" if (path / "test").is_dir() else "val"), like=train)
+    dataset = limited(dataset, limit)
+    if image_size is None:
+        _check_sizes(dataset)
+    return decoded(dataset) if len(train) * 3 * train.info.image_size**2 <= resident_limit else dataset
+
+
+def folder_available(path: Path) -> bool:
+    """Whether the folder has training and test images, judged by its folders alone."""
+    return (path / "train").is_dir() and any((path / name).is_dir() for name in ("test", "val"))
+
+
+def _listed(folder: Path, image_size: int | None = None, like: StreamedDataset | None = None) -> StreamedDataset:
+    """The files of a split; classes are numbered as in `like`, the training images, if given."""
+    from torchvision.datasets.folder import IMG_EXTENSIONS, find_classes, make_dataset
+
+    try:
+        names = find_classes(folder)[0]
+        known = like.info.class_names if like else tuple(names)
+        if unknown := sorted(set(names) - set(known)):
+            raise DataError(f"{shown(folder / unknown[0])} is a class that train lacks: add it there or remove it here")
+        samples = make_dataset(folder, {name: known.index(name) for name in names}, IMG_EXTENSIONS)
+    except OSError as error:
+        raise DataError(f"{shown(folder)} has no folder of images for each class ({error}): {_LAYOUT}") from error
+    files, labels = zip(*samples, strict=True)
+    info = like.info if like else _info(folder.parent.name, known, image_size or _sides(files[0])[0])
+    return StreamedDataset(files, torch.tensor(labels), info)
+
+
+def _info(title: str, names: tuple[str, ...], size: int) -> Info:
+    changed = {"title": title, "classes": len(names), "class_names": names}
+    return replace(IMAGENET, **changed, image_size=size, crop_padding=padding_for(size))
+
+
+def _check_sizes(dataset: StreamedDataset) -> None:
+    wanted = (dataset.info.image_size,) * 2
+    for file in dataset.files:
+        if (held := _sides(file)) != wanted:
+            why = f"where the first training image asks for {wanted[0]} x {wanted[1]}: give image_size"
+            raise DataError(f"{shown(file)} has {held[0]} x {held[1]} pixels {why}")
+
+
+def _sides(file: str) -> tuple[int, int]:
+    """Width and height, from the file's header alone."""
+    from PIL import Image
+
+    with naming(file), Image.open(file) as image:
+        return image.size

@@ -1,0 +1,131 @@
+"""Small data sets: all images as uint8 on the training device, and batches of them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from nascore.data.augment import Draws, crop_and_flip, cut_out, draw, normalise
+from nascore.data.info import Info
+from nascore.errors import ConfigError, DataError
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images, (N, C, H, W) uint8, and labels, (N,) int64, on one device; `DataError` for other shapes or types."""
+
+    images: Tensor
+    labels: Tensor
+    info: Info
+
+    def __post_init__(self):
+        shape = (len(self.labels), self.info.channels, self.info.image_size, self.info.image_size)
+        held = (tuple(self.images.shape), self.images.dtype, self.labels.dtype)
+        if held != (shape, torch.uint8, torch.int64):
+            raise DataError(f"{self.info.title}: images and labels must be {shape}, uint8 and int64, not {held}")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the images are."""
+        return self.images.device
+
+    def to(self, device: torch.device | str) -> "Dataset":
+        """The same set on `device`."""
+        return replace(self, images=self.images.to(device), labels=self.labels.to(device))
+
+    def subset(self, indices: Tensor | Sequence[int]) -> "Dataset":
+        """The images at `indices`, in that order."""
+        chosen = torch.as_tensor(indices, device=self.device)
+        return replace(self, images=self.images[chosen], labels=self.labels[chosen])
+
+
+class Batches:
+    """Batches of a resident set, as often as it is iterated: normalised float32 (B, C, H, W) and int64 (B,).
+
+    `indices` restricts them to some images. `augment` crops and flips as the set's `info` says and then cuts out
+    squares of `cutout` pixels. Whatever chance decides is drawn from `generator` when an iteration starts, all at once:
+    from the same generator state come the same bits, and how far an iteration gets does not matter to the next. The
+    generator lives on the set's device; its state is the caller's to save and restore.
+
+    Raises `ConfigError` for settings that make no sense, such as a batch size that `drop_last` leaves no batch of.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        batch_size: int,
+        *,
+        indices: Tensor | Sequence[int] | None = None,
+        augment: bool,
+        cutout: int = 0,
+        shuffle: bool,
+        drop_last: bool,
+        generator: torch.Generator | None,
+    ):
+        self.dataset, self.batch_size, self.generator = dataset, batch_size, generator
+        self.augment, self.cutout, self.shuffle, self.drop_last = augment, cutout, shuffle, drop_last
+        self.indices = None if indices is None else torch.as_tensor(indices, dtype=torch.int64, device=dataset.device)
+        self.count = len(dataset) if indices is None else len(indices)
+        self._check()
+        self._mean, self._std = (
+            torch.tensor(values, device=dataset.device)[:, None, None]
+            for values in (dataset.info.mean, dataset.info.std)
+        )
+
+    def __len__(self) -> int:
+        """The number of batches of one iteration."""
+        return self.count // self.batch_size if self.drop_last else -(-self.count // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        # returns a generator instead of being one: the draws are made now, not when the first batch is asked for
+        order = self._order()
+        drawn = draw(self.count, self.dataset.info, self.generator) if self.augment else None
+        return (self._batch(order, drawn, positions) for positions in self._positions())
+
+    def forever(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches without end, a new iteration starting where one runs out.
+
+        A generator's state does not say how far such an iteration was: to resume exactly, start a new one each epoch.
+        """
+        while True:
+            yield from self
+
+    def _check(self) -> None:
+        size, count, generator = self.batch_size, self.count, self.generator
+        if size < 1 or count < 1 or len(self) < 1:
+            raise ConfigError(f"no batch of {size} can be made of {count} images with drop_last={self.drop_last}")
+        if self.indices is not None and not 0 <= self.indices.min() <= self.indices.max() < len(self.dataset):
+            raise ConfigError(f"indices must be from 0 to {len(self.dataset) - 1}, the last image")
+        if self.cutout < 0 or (self.cutout and not self.augment):
+            raise ConfigError(f"cutout must be at least 0, and 0 without augment, not {self.cutout}")
+        if generator is None and (self.shuffle or self.augment):
+            raise ConfigError("shuffle and augment need a generator to draw from")
+        if generator is not None and generator.device.type != self.dataset.device.type:
+            raise ConfigError(f"the generator is on {generator.device}, the images are on {self.dataset.device}")
+
+    def _order(self) -> Tensor | None:
+        """This iteration's images; None for all of them as they are, which saves a copy."""
+        if not self.shuffle:
+            return self.indices
+        order = torch.randperm(self.count, generator=self.generator, device=self.generator.device)
+        return order if self.indices is None else self.indices[order]
+
+    def _positions(self) -> list[slice]:
+        return [slice(i * self.batch_size, (i + 1) * self.batch_size) for i in range(len(self))]
+
+    def _batch(self, order: Tensor | None, drawn: Draws | None, positions: slice) -> tuple[Tensor, Tensor]:
+        chosen = positions if order is None else order[positions]
+        images, labels = self.dataset.images[chosen], self.dataset.labels[chosen]
+        if drawn is None:
+            return normalise(images, self._mean, self._std), labels
+        offsets, flips, centres = (decisions[positions] for decisions in drawn)
+        images = crop_and_flip(images, offsets, flips, self.dataset.info.crop_padding)
+        return self._finished(images, centres), labels
+
+    def _finished(self, images: Tensor, centres: Tensor) -> Tensor:
+        images = normalise(images, self._mean, self._std)
+        return cut_out(images, centres, self.cutout) if self.cutout else images

@@ -1,0 +1,35 @@
+"""Figures from run records and genotypes alone: functions return axes or a figure in the project's style.
+
+None of them shows it.
+
+    with figures.style(): ...                # for drawings of one's own
+    figures.draw_genotype(run.genotype)      # cells as papers print them
+    figures.draw_weights(run.architecture_weights, "normal", chosen=run.genotype.cells()["normal"])
+    figures.draw_training({"DARTS": runs}, "test_accuracy")
+    figures.save(figure, "darts/cells", figures.genotype_table(run.genotype), runs=[run])
+"""
+
+from nascore.figures.cells import draw_cell, draw_genotype, drawn_boxes, genotype_table
+from nascore.figures.curves import draw_comparison, draw_training, metric_label, training_table
+from nascore.figures.saving import save
+from nascore.figures.style import COLUMN, OPERATION_COLOURS, PAGE, node_name, operation_look, style
+from nascore.figures.weights import draw_weights
+
+__all__ = [
+    "COLUMN",
+    "OPERATION_COLOURS",
+    "PAGE",
+    "draw_cell",
+    "draw_comparison",
+    "draw_genotype",
+    "draw_training",
+    "draw_weights",
+    "drawn_boxes",
+    "genotype_table",
+    "metric_label",
+    "node_name",
+    "operation_look",
+    "save",
+    "style",
+    "training_table",
+]

@@ -1,0 +1,207 @@
+"""Networks to train from scratch: the one that a genotype describes, and hand-made baselines.
+
+`count` says how large one is.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+from nascore import operations
+from nascore.errors import ConfigError
+from nascore.genotypes import INPUTS, Cell, Genotype
+from nascore.macro import CellStack, Stem
+from nascore.operations import conv_bn
+
+
+class DerivedCell(nn.Module):
+    """A cell as its genotype has it; in a reduction cell the operations on the two inputs have stride 2."""
+
+    def __init__(self, cell: Cell, channels: int, reduction: bool):
+        super().__init__()
+        self.cell, self.outputs = cell, len(cell.concat)
+        self.operations = nn.ModuleList(
+            operations.build(name, channels, 2 if reduction and source < INPUTS else 1)
+            for name, source, _ in cell.edges()
+        )
+
+    def forward(self, input0: Tensor, input1: Tensor, drop: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+        states: list[Tensor | None] = [input0, input1]
+        layers = iter(self.operations)
+        for _, edges in self.cell.numbered():
+            terms = [self._term(next(layers), states[source], drop) for _, source in edges]
+            states.append(sum(terms[1:], start=terms[0]) if terms else None)
+        return torch.cat([states[node] for node in self.cell.concat], dim=1)
+
+    @staticmethod
+    def _term(operation: nn.Module, x: Tensor, drop: Callable[[Tensor], Tensor] | None) -> Tensor:
+        x = operation(x)
+        return x if drop is None or isinstance(operation, nn.Identity) else drop(x)
+
+
+class AuxiliaryHead(nn.Module):
+    """A second classifier on an inner state, (N, C, H, W) -> logits (N, classes).
+
+    Pool to 2x2, 1x1 convolution to 128, 2x2 convolution to 768, linear (Code: darts). An 8x8 state (CIFAR) is pooled
+    in 5x5 windows at stride 3 and a 7x7 one (ImageNet) at stride 2, as there; other sizes are averaged adaptively.
+    """
+
+    def __init__(self, inputs: int, classes: int):
+        super().__init__()
+        self.layers = nn.Sequential(
+            *conv_bn(inputs, 128, 1), nn.ReLU(), nn.Conv2d(128, 768, 2, bias=False), nn.BatchNorm2d(768), nn.ReLU()
+        )
+        self.classifier = nn.Linear(768, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x, size = F.relu(x), x.shape[-1]
+        x = F.avg_pool2d(x, 5, size - 5) if x.shape[-2] == size in (7, 8) else F.adaptive_avg_pool2d(x, 2)
+        return self.classifier(self.layers(x).flatten(1))
+
+
+class CellNetwork(CellStack):
+    """The network built from a genotype (DARTS, section 3.2): stem, cells, global average pooling, linear.
+
+    Images (N, in_channels, H, W) -> logits (N, classes). `reductions` are positions from 0, None for DARTS's rule; a
+    genotype with several normal types needs as many as there are stages. `auxiliary` adds the head after the last
+    reduction cell, used in training only. Raises `ConfigError` for a layout that makes no network.
+    """
+
+    def __init__(
+        self,
+        genotype: Genotype,
+        cells: int = 20,
+        channels: int = 36,
+        classes: int = 10,
+        in_channels: int = 3,
+        reductions: tuple[int, ...] | None = None,
+        stem: Stem = "cifar",
+        auxiliary: bool = False,
+    ):
+        types = genotype.cells()
+        super().__init__(
+            lambda kind, width: DerivedCell(types[kind], width, reduction=kind == "reduce"),
+            cells=cells,
+            channels=channels,
+            classes=classes,
+            in_channels=in_channels,
+            reductions=reductions,
+            normal_types=len(genotype.normal),
+            stem=stem,
+            affine=True,
+        )
+        if auxiliary and not self.reductions:
+            raise ConfigError("an auxiliary head follows the last reduction cell, and this network has none")
+        self.auxiliary = AuxiliaryHead(self.widths[self.reductions[-1]], classes) if auxiliary else None
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.with_auxiliary(images)[0]
+
+    def with_auxiliary(
+        self, images: Tensor, drop_path: float = 0.0, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """(logits, the auxiliary head's logits in training mode, else None), each edge dropped per image with
+        `drop_path`.
+
+        Identity edges are never dropped; what is kept is scaled up by 1 / (1 - drop_path) (Larsson et al. 2017; Code:
+        darts).
+        """
+        drop = (lambda x: _drop_path(x, drop_path, generator)) if self.training and drop_path > 0 else None
+        auxiliary = None
+        for at, last in enumerate(self.outputs(images, lambda at, *inputs: self.cells[at](*inputs, drop))):
+            if self.training and self.auxiliary is not None and at == self.reductions[-1]:
+                auxiliary = self.auxiliary(last)
+        return self.classify(last), auxiliary
+
+
+def _drop_path(x: Tensor, probability: float, generator: torch.Generator | None) -> Tensor:
+    kept = torch.rand((len(x), 1, 1, 1), device=x.device, generator=generator) >= probability
+    return x * (kept / (1 - probability))
+
+
+def with_auxiliary(
+    network: nn.Module, images: Tensor, drop_path: float, generator: torch.Generator
+) -> tuple[Tensor, Tensor | None]:
+    """(logits, auxiliary logits or None) of any network here; baselines have neither auxiliary head nor drop-path."""
+    if isinstance(network, CellNetwork):
+        return network.with_auxiliary(images, drop_path, generator)
+    return network(images), None
+
+
+class LeNet(nn.Sequential):
+    """Two 3x3 convolutions (32, 64 filters), pooling, two linear layers: the 1.20 M network that DARTS-GAL calls LeNet.
+
+    DARTS-GAL, Table 2 prints only its size; this is the layout of that size at 28x28 with one channel.
+    """
+
+    def __init__(self, classes: int = 10, in_channels: int = 1, image_size: int = 28):
+        pooled = (image_size - 4) // 2
+        if pooled < 1:
+            raise ConfigError(f"LeNet needs images of at least 6x6 pixels, not {image_size}x{image_size}")
+        super().__init__(
+            nn.Conv2d(in_channels, 32, 3),
+            nn.ReLU(),
+            nn.Conv2d(32, 64, 3),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Dropout(0.25),
+            nn.Flatten(),
+            nn.Linear(64 * pooled**2, 128),
+            nn.ReLU(),
+            nn.Dropout(0.5),
+            nn.Linear(128, classes),
+        )
+
+
+def vgg16(classes: int = 10, in_channels: int = 3, image_size: int = 224) -> nn.Module:
+    """torchvision's VGG16; its first convolution is replaced where images have other than 3 channels."""
+    from torchvision.models import vgg16 as make
+
+    network = make(num_classes=classes)
+    if in_channels != 3:
+        network.features[0] = nn.Conv2d(in_channels, 64, 3, padding=1)
+    return network
+
+
+def resnet18(classes: int = 10, in_channels: int = 3, image_size: int = 224) -> nn.Module:
+    """torchvision's ResNet18; its first convolution is replaced where images have other than 3 channels."""
+    from torchvision.models import resnet18 as make
+
+    network = make(num_classes=classes)
+    if in_channels != 3:
+        network.conv1 = nn.Conv2d(in_channels, 64, 7, 2, 3, bias=False)
+    return network
+
+
+# name -> make(classes, in_channels, image_size)
+BASELINES: dict[str, Callable[[int, int, int], nn.Module]] = {"lenet": LeNet, "vgg16": vgg16, "resnet18": resnet18}
+
+
+class Count(NamedTuple):
+    """A network's size: `parameters`, and `macs`, the multiply-adds of one image's forward pass."""
+
+    parameters: int
+    macs: int
+
+
+def count(network: nn.Module, shape: tuple[int, int, int]) -> Count:
+    """The size of a network for one image of `shape` (channels, height, width).
+
+    Parameters are all weights and biases, BatchNorm's included, without the auxiliary head. Multiply-adds are those
+    of convolutions and linear layers (half of the operations that torch's flop counter counts); BatchNorm, pooling
+    and additions are not counted.
+    """
+    parameters = sum(p.numel() for name, p in network.named_parameters() if not name.startswith("auxiliary."))
+    image = torch.zeros((1, *shape), device=next(network.parameters()).device)
+    modes = [(module, module.training) for module in network.modules()]
+    try:
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            network.eval()(image)
+    finally:
+        for module, training in modes:
+            module.training = training
+    return Count(parameters, counter.get_total_flops() // 2)

@@ -1,0 +1,125 @@
+"""Candidate operations by their field names, each mapping C channels to C channels at stride 1 or 2.
+
+The definitions are DARTS's (Liu et al. 2019, section 3.1 and public code): convolutions are ReLU-Conv-BN, separable
+ones are applied twice. In a supernet BatchNorm has no affine parameters and also follows the pools (`searching=True`).
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from nascore.errors import ConfigError
+
+
+def conv_bn(inputs: int, outputs: int, kernel: int, stride: int = 1, *, affine: bool = True) -> list[nn.Module]:
+    """An ordinary convolution that keeps the size at stride 1, and its BatchNorm."""
+    convolution = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+    return [convolution, nn.BatchNorm2d(outputs, affine=affine)]
+
+
+def relu_conv_bn(inputs: int, outputs: int, *, affine: bool = True) -> nn.Sequential:
+    """ReLU, 1x1 convolution, BatchNorm: what preprocesses a cell's input."""
+    return nn.Sequential(nn.ReLU(), *conv_bn(inputs, outputs, 1, affine=affine))
+
+
+class FactorizedReduce(nn.Module):
+    """Halve height and width by two 1x1 stride-2 convolutions, the second on the input shifted by one pixel.
+
+    (N, inputs, H, W) -> (N, outputs, ceil(H/2), ceil(W/2)); an odd side is padded by one row or column of zeros so
+    that the two halves agree. Raises `ConfigError` for an odd number of outputs.
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, affine: bool = True):
+        super().__init__()
+        if outputs % 2:
+            raise ConfigError(f"a factorized reduction makes an even number of channels, not {outputs}")
+        self.relu = nn.ReLU()
+        self.even = nn.Conv2d(inputs, outputs // 2, 1, stride=2, bias=False)
+        self.odd = nn.Conv2d(inputs, outputs // 2, 1, stride=2, bias=False)
+        self.norm = nn.BatchNorm2d(outputs, affine=affine)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.relu(x)
+        shifted = F.pad(x, (0, x.shape[3] % 2, 0, x.shape[2] % 2))[:, :, 1:, 1:]
+        return self.norm(torch.cat([self.even(x), self.odd(shifted)], dim=1))
+
+
+class Zero(nn.Module):
+    """The operation `none`: zeros of the shape that any other operation would give."""
+
+    def __init__(self, stride: int):
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, :, :: self.stride, :: self.stride] * 0.0
+
+
+def _none(channels: int, stride: int, searching: bool) -> nn.Module:
+    return Zero(stride)
+
+
+def _skip_connect(channels: int, stride: int, searching: bool) -> nn.Module:
+    return nn.Identity() if stride == 1 else FactorizedReduce(channels, channels, affine=not searching)
+
+
+def _pool(kind: Callable[[int], nn.Module], channels: int, stride: int, searching: bool) -> nn.Module:
+    pool = kind(stride)
+    return nn.Sequential(pool, nn.BatchNorm2d(channels, affine=False)) if searching else pool
+
+
+def _separable(kernel: int, dilation: int, strides: tuple[int, ...], channels: int, searching: bool) -> nn.Module:
+    """[ReLU, depthwise convolution, 1x1 convolution, BatchNorm], once for each of `strides`."""
+    padding = dilation * (kernel - 1) // 2
+    layers: list[nn.Module] = []
+    for stride in strides:
+        depthwise = nn.Conv2d(channels, channels, kernel, stride, padding, dilation, groups=channels, bias=False)
+        layers += [nn.ReLU(), depthwise, *conv_bn(channels, channels, 1, affine=not searching)]
+    return nn.Sequential(*layers)
+
+
+def _sep_conv(kernel: int, channels: int, stride: int, searching: bool) -> nn.Module:
+    return _separable(kernel, 1, (stride, 1), channels, searching)
+
+
+def _dil_conv(kernel: int, channels: int, stride: int, searching: bool) -> nn.Module:
+    return _separable(kernel, 2, (stride,), channels, searching)
+
+
+def _conv_7x1_1x7(channels: int, stride: int, searching: bool) -> nn.Module:
+    return nn.Sequential(
+        nn.ReLU(),
+        nn.Conv2d(channels, channels, (1, 7), (1, stride), (0, 3), bias=False),
+        nn.Conv2d(channels, channels, (7, 1), (stride, 1), (3, 0), bias=False),
+        nn.BatchNorm2d(channels, affine=not searching),
+    )
+
+
+# name -> make(channels, stride, searching)
+OPERATIONS: dict[str, Callable[[int, int, bool], nn.Module]] = {
+    "none": _none,
+    "max_pool_3x3": partial(_pool, lambda stride: nn.MaxPool2d(3, stride, 1)),
+    "avg_pool_3x3": partial(_pool, lambda stride: nn.AvgPool2d(3, stride, 1, count_include_pad=False)),
+    "skip_connect": _skip_connect,
+    "sep_conv_3x3": partial(_sep_conv, 3),
+    "sep_conv_5x5": partial(_sep_conv, 5),
+    "dil_conv_3x3": partial(_dil_conv, 3),
+    "dil_conv_5x5": partial(_dil_conv, 5),
+    # of published cells only: NASNet-A, AmoebaNet-A, PNASNet-5
+    "sep_conv_7x7": partial(_sep_conv, 7),
+    "conv_7x1_1x7": _conv_7x1_1x7,
+}
+
+# The eight candidates of the DARTS space, in the order of its architecture parameters.
+DARTS = tuple(OPERATIONS)[:8]
+
+
+def build(name: str, channels: int, stride: int, *, searching: bool = False) -> nn.Module:
+    """The operation `name` on (N, channels, H, W); at stride 2 it halves H and W (rounding up).
+
+    `searching` makes the supernet's form of it (no affine BatchNorm, pools normalised). `name` must be in `OPERATIONS`.
+    """
+    return OPERATIONS[name](channels, stride, searching)

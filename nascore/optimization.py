@@ -1,0 +1,227 @@
+"""Optimization, the third choice: who is updated when, and on which data.
+
+An optimization is a value; `start` turns it into a `Stepper`, which owns the optimiser of the architecture parameters.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal, NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from nascore.config import Settings
+
+Batch = tuple[Tensor, Tensor]  # images (N, C, H, W) and labels (N,)
+
+
+class Outcome(NamedTuple):
+    """What one weight step saw, still on the device: the mean loss, and how many of the batch were right."""
+
+    loss: Tensor
+    correct: Tensor
+
+
+class Problem(Protocol):
+    """What is optimised: the supernet's weights and the architecture parameters, under one loss."""
+
+    supernet: nn.Module
+    weights: list[nn.Parameter]
+    alphas: list[nn.Parameter]
+
+    def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """(mean loss, logits) of the supernet on a batch, at a fresh draw of the relaxation."""
+
+
+class Optimization(Settings):
+    """Base of the optimizations. Alpha is updated by Adam, with DARTS's settings unless told otherwise."""
+
+    train_fraction: float = 0.5  # of the training images, for the weights; the rest is for alpha and for validation
+    learning_rate: float = 3e-4
+    betas: tuple[float, float] = (0.5, 0.999)
+    weight_decay: float = 1e-3
+
+    def validate(self) -> None:
+        self.require(0 < self.train_fraction <= 1, "train_fraction", "above 0 and at most 1")
+        self.require(self.learning_rate > 0, "learning_rate", "above 0")
+
+    def start(self, problem: Problem, optimizer: torch.optim.SGD, clip: float) -> "Stepper":
+        """The stepper for `problem`, whose weights `optimizer` updates with gradients clipped to norm `clip`."""
+        raise NotImplementedError
+
+
+class Bilevel(Optimization):
+    """Alpha on validation batches, weights on training batches, in turn (DARTS, algorithm 1).
+
+    Of `order` 2, alpha follows the gradient through one step of the weights (equation 7); of order 1 it takes the
+    weights as they are.
+    """
+
+    order: Literal[1, 2] = 1
+
+    def validate(self) -> None:
+        super().validate()
+        self.require(self.train_fraction < 1, "train_fraction", "below 1, to leave images for alpha,")
+
+    def start(self, problem: Problem, optimizer: torch.optim.SGD, clip: float) -> "Stepper":
+        return _BilevelStepper(self, problem, optimizer, clip)
+
+
+class SingleLevel(Optimization):
+    """Alpha and weights on the same training batch, by one backward pass.
+
+    Without a held-out part (`train_fraction` 1) the search reports no validation accuracy.
+    """
+
+    train_fraction: float = 1.0
+
+    def start(self, problem: Problem, optimizer: torch.optim.SGD, clip: float) -> "Stepper":
+        return _SingleLevelStepper(self, problem, optimizer, clip)
+
+
+class Stepper:
+    """One search step at a time; holds the two optimisers' state."""
+
+    def __init__(self, settings: Optimization, problem: Problem, optimizer: torch.optim.SGD, clip: float):
+        self.settings, self.problem, self.optimizer, self.clip = settings, problem, optimizer, clip
+        self.arch_optimizer = torch.optim.Adam(
+            problem.alphas, settings.learning_rate, settings.betas, weight_decay=settings.weight_decay
+        )
+
+    def step(self, train: Batch, valid: Batch | None) -> Outcome:
+        """Update alpha and the weights once; `valid` is None where no images are held out."""
+        raise NotImplementedError
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"weights": self.optimizer.state_dict(), "alpha": self.arch_optimizer.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.optimizer.load_state_dict(state["weights"])
+        self.arch_optimizer.load_state_dict(state["alpha"])
+
+    def _update_weights(self, gradients: Sequence[Tensor]) -> None:
+        _set_gradients(self.problem.weights, gradients)
+        nn.utils.clip_grad_norm_(self.problem.weights, self.clip)
+        self.optimizer.step()
+
+    def _update_alpha(self, gradients: Sequence[Tensor]) -> None:
+        _set_gradients(self.problem.alphas, gradients)
+        self.arch_optimizer.step()
+
+
+class _BilevelStepper(Stepper):
+    settings: Bilevel
+
+    def step(self, train: Batch, valid: Batch | None) -> Outcome:
+        with frozen_statistics(self.problem.supernet):
+            self._update_alpha(self._gradient(train, valid))
+        loss, logits = self.problem.loss(train)
+        self._update_weights(_gradients(loss, self.problem.weights))
+        return _outcome(loss, logits, train)
+
+    def _gradient(self, train: Batch, valid: Batch) -> list[Tensor]:
+        problem = self.problem
+        if self.settings.order == 1:
+            return _gradients(problem.loss(valid)[0], problem.alphas)
+        group = self.optimizer.param_groups[0]
+        return unrolled_gradient(
+            lambda: problem.loss(train)[0],
+            lambda: problem.loss(valid)[0],
+            problem.weights,
+            problem.alphas,
+            learning_rate=group["lr"],
+            weight_decay=group["weight_decay"],
+            momentum=group["momentum"],
+            velocities=[self.optimizer.state[weight].get("momentum_buffer") for weight in problem.weights],
+        )
+
+
+class _SingleLevelStepper(Stepper):
+    def step(self, train: Batch, valid: Batch | None) -> Outcome:
+        problem = self.problem
+        loss, logits = problem.loss(train)
+        gradients = _gradients(loss, [*problem.alphas, *problem.weights])
+        self._update_alpha(gradients[: len(problem.alphas)])
+        self._update_weights(gradients[len(problem.alphas) :])
+        return _outcome(loss, logits, train)
+
+
+def unrolled_gradient(
+    train_loss: Callable[[], Tensor],
+    valid_loss: Callable[[], Tensor],
+    weights: Sequence[Tensor],
+    alphas: Sequence[Tensor],
+    *,
+    learning_rate: float,
+    weight_decay: float = 0.0,
+    momentum: float = 0.0,
+    velocities: Sequence[Tensor | None] | None = None,
+    radius: float = 0.01,
+) -> list[Tensor]:
+    """The gradient of the validation loss by alpha through one SGD step of the weights (DARTS, equations 6 to 8).
+
+    With w' = w - learning_rate * (momentum * velocity + dL_train/dw + weight_decay * w), it is dL_valid(w')/dalpha -
+    learning_rate * d2L_train/(dalpha dw) dL_valid(w')/dw', whose product with the second derivative is a central
+    difference of dL_train/dalpha at w +- epsilon * dL_valid(w')/dw', epsilon = radius / its norm. The losses are
+    evaluated at the tensors' current values; the weights are back at theirs, bit for bit, when this returns.
+    """
+    velocities = velocities or [None] * len(weights)
+    with _restored(weights):
+        start = [weight.detach().clone() for weight in weights]
+        gradients = _gradients(train_loss(), weights)
+        with torch.no_grad():
+            for weight, gradient, velocity in zip(weights, gradients, velocities, strict=True):
+                step = gradient + weight_decay * weight
+                weight.sub_(learning_rate * (step if velocity is None else step + momentum * velocity))
+        found = _gradients(valid_loss(), [*alphas, *weights])
+        direct, direction = found[: len(alphas)], found[len(alphas) :]
+        epsilon = radius / torch.cat([part.flatten() for part in direction]).norm()
+        ends = []
+        for sign in (1, -1):
+            with torch.no_grad():
+                for weight, at, along in zip(weights, start, direction, strict=True):
+                    weight.copy_(at + sign * epsilon * along)
+            ends.append(_gradients(train_loss(), alphas))
+        return [
+            at_unrolled - learning_rate * (ahead - behind) / (2 * epsilon)
+            for at_unrolled, ahead, behind in zip(direct, *ends, strict=True)
+        ]
+
+
+@contextmanager
+def frozen_statistics(module: nn.Module) -> Iterator[None]:
+    """Let BatchNorm normalise by the batch as in training, but leave its running statistics alone."""
+    norms = [norm for norm in module.modules() if isinstance(norm, nn.BatchNorm2d) and norm.track_running_stats]
+    try:
+        for norm in norms:
+            norm.track_running_stats = False
+        yield
+    finally:
+        for norm in norms:
+            norm.track_running_stats = True
+
+
+@contextmanager
+def _restored(tensors: Sequence[Tensor]) -> Iterator[None]:
+    saved = [tensor.detach().clone() for tensor in tensors]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for tensor, value in zip(tensors, saved, strict=True):
+                tensor.copy_(value)
+
+
+def _gradients(loss: Tensor, parameters: Sequence[Tensor]) -> list[Tensor]:
+    """Zeros for a parameter that the loss does not depend on, as for weights of operations that are not computed."""
+    found = torch.autograd.grad(loss, parameters, allow_unused=True)
+    return [torch.zeros_like(of) if one is None else one for one, of in zip(found, parameters, strict=True)]
+
+
+def _set_gradients(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor]) -> None:
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient
+
+
+def _outcome(loss: Tensor, logits: Tensor, batch: Batch) -> Outcome:
+    return Outcome(loss.detach(), (logits.detach().argmax(dim=1) == batch[1]).sum())

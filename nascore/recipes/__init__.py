@@ -1,0 +1,13 @@
+"""The recipes: a module a paper, each with its published settings and the smaller profiles."""
+
+from nascore.config import choose
+from nascore.recipe import PROFILES as PROFILES
+from nascore.recipe import Recipe as Recipe
+from nascore.recipes import darts as darts
+
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for module in (darts,) for recipe in module.RECIPES}
+
+
+def find(name: str) -> Recipe:
+    """The recipe of that name; raises `ConfigError` listing all of them."""
+    return choose("recipe", name, RECIPES)

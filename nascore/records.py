@@ -1,0 +1,202 @@
+"""Run records: what a finished run leaves behind, and how it is read back.
+
+A record is a folder of JSON, CSV and npz files; nothing in it is ever unpickled or evaluated. `nascore.runs` writes it.
+"""
+
+import hashlib
+import io
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from nascore import paths
+from nascore.errors import RunError
+from nascore.genotypes import Genotype
+
+CONFIG, RESULT, HISTORY, ARCHITECTURE, WEIGHTS = (
+    "config.json",
+    "result.json",
+    "history.csv",
+    "architecture.npz",
+    "weights.pt",
+)
+
+
+@dataclass(frozen=True)
+class ArchitectureHistory:
+    """The weights of all candidate operations, epoch by epoch.
+
+    `strengths`: cell type -> float32 (epochs + 1, edges, operations), the first row before training, NaN once an
+    operation was dropped; `edges` are (source, target) node pairs.
+    """
+
+    strengths: dict[str, np.ndarray]
+    edges: list[tuple[int, int]]
+    operations: tuple[str, ...]
+
+    def tidy(self) -> pd.DataFrame:
+        """One row for each epoch (from 0, before training), cell, edge and operation: its weight."""
+        return pd.concat([self._tidy(cell, values) for cell, values in self.strengths.items()], ignore_index=True)
+
+    def _tidy(self, cell: str, values: np.ndarray) -> pd.DataFrame:
+        epochs, edges, operations = (index.ravel() for index in np.indices(values.shape))
+        source, target = np.array(self.edges)[edges].T
+        names = np.array(self.operations)[operations]
+        columns = {"epoch": epochs, "cell": cell, "source": source, "target": target, "operation": names}
+        return pd.DataFrame(columns | {"weight": values.ravel()})
+
+    def to_bytes(self) -> bytes:
+        """As an npz file without pickles; equal histories give equal bytes."""
+        buffer = io.BytesIO()
+        labels = {"edges": np.array(self.edges), "operations": np.array(self.operations)}
+        np.savez_compressed(buffer, **labels, **{f"strengths_{cell}": value for cell, value in self.strengths.items()})
+        return buffer.getvalue()
+
+    @classmethod
+    def load(cls, path: Path) -> "ArchitectureHistory":
+        with np.load(path, allow_pickle=False) as file:
+            cells = {
+                name.removeprefix("strengths_"): file[name] for name in file.files if name.startswith("strengths_")
+            }
+            return cls(cells, [tuple(edge) for edge in file["edges"].tolist()], tuple(file["operations"].tolist()))
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a task hands over when it is done: single numbers, and what it found."""
+
+    metrics: dict[str, float] = field(default_factory=dict)
+    genotype: Genotype | None = None
+    architecture: ArchitectureHistory | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run. Its files are read, and checked against their recorded hashes, when they are asked for."""
+
+    path: Path
+    config: dict[str, Any]
+    result: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def recipe(self) -> str:
+        return self.config["recipe"]
+
+    @property
+    def profile(self) -> str:
+        return self.config["profile"]
+
+    @property
+    def seed(self) -> int:
+        return self.config["seed"]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The whole configuration as it was run, as plain values."""
+        return self.config["settings"]
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Single numbers: the last epoch's, and what was counted. Losses in nats, accuracies in percent."""
+        return self.result["metrics"]
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """Where it ran: versions, device, threads, git commit, date."""
+        return self.result["environment"]
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock time of all epochs."""
+        return self.result["seconds"]
+
+    @cached_property
+    def genotype(self) -> Genotype | None:
+        found = self.result["genotype"]
+        return None if found is None else Genotype.from_dict(found)
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """One row an epoch (from 1): losses in nats, accuracies in percent, seconds."""
+        return pd.read_csv(self._checked(HISTORY))
+
+    @cached_property
+    def architecture_weights(self) -> pd.DataFrame:
+        """The weights of all candidate operations by epoch: see `ArchitectureHistory.tidy`. Only searches have them."""
+        return ArchitectureHistory.load(self._checked(ARCHITECTURE)).tidy()
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """The weights at the end, on the CPU. Raises `RunError` for a record without them, as committed ones are."""
+        if not (self.path / WEIGHTS).is_file():
+            raise RunError(
+                f"{paths.shown(self.path)} holds no weights: compute the run on this machine with fresh=True"
+            )
+        return torch.load(self._checked(WEIGHTS), weights_only=True, map_location="cpu")
+
+    def _checked(self, name: str) -> Path:
+        path = self.path / name
+        if name not in self.result["files"]:
+            raise RunError(f"{paths.shown(self.path)} has no {name}: a run of {self.recipe} records none")
+        _check_file(path, self.result["files"][name])
+        return path
+
+    def __repr__(self) -> str:
+        return f"Run({paths.shown(self.path)})"
+
+
+def load_run(path: str | Path) -> Run:
+    """Read the record of a finished run.
+
+    Raises `RunError` naming the file where there is no record, where it is unfinished, or where a file is damaged or
+    does not match the hash recorded of it.
+    """
+    path = Path(path).resolve()
+    if not is_finished(path):
+        state = "is unfinished: call nascore.run again to go on" if (path / CONFIG).is_file() else "holds no run record"
+        raise RunError(f"{paths.shown(path)} {state}")
+    result = _read_json(path / RESULT)
+    missing = {"files", "metrics", "genotype", "environment", "seconds"} - result.keys()
+    if missing:
+        raise RunError(_damaged(path / RESULT, f"{', '.join(sorted(missing))} missing"))
+    _check_file(path / CONFIG, result["files"].get(CONFIG, ""))
+    return Run(path, _read_json(path / CONFIG), result)
+
+
+def is_finished(path: Path) -> bool:
+    """Whether the folder holds a finished record; its result is the last file written."""
+    return (path / RESULT).is_file()
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _check_file(path: Path, expected: str) -> None:
+    if not path.is_file():
+        raise RunError(_damaged(path, "it is missing"))
+    if sha256(path.read_bytes()) != expected:
+        raise RunError(_damaged(path, "its content is not what was recorded"))
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise RunError(_damaged(path, str(error))) from error
+    if not isinstance(found, dict):
+        raise RunError(_damaged(path, "it holds no JSON object"))
+    return found
+
+
+def _damaged(path: Path, why: str) -> str:
+    return f"{paths.shown(path)} is damaged ({why}): restore the file, or delete its folder and compute the run again"

@@ -1,0 +1,137 @@
+"""Runs: the one call that notebooks, batch jobs and tests share.
+
+`run` computes a recipe in a folder of its own, checkpoint by checkpoint, and reads it back when it is there already.
+"""
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from nascore import paths
+from nascore.checkpoints import RunFolder, Task, locked
+from nascore.config import Settings, digest, to_dict
+from nascore.environment import find_device, seeded
+from nascore.errors import ConfigError, RunError
+from nascore.files import atomic_write
+from nascore.recipe import Recipe
+from nascore.records import RESULT, WEIGHTS, Run, is_finished, load_run
+
+# Raised when the same configuration may give other results than before, so that old records are not taken for new ones.
+RECORD_VERSION = 1
+
+MAX_COMMITTED = 200 * 1024  # bytes of one committed record
+
+
+def run(
+    recipe: Recipe | str,
+    *,
+    profile: str = "demo",
+    seed: int = 0,
+    device: str = "auto",
+    fresh: bool = False,
+    root: str | Path | None = None,
+    data_root: str | Path | None = None,
+    wait: float = 0.0,
+    progress: bool = True,
+    **overrides: Any,
+) -> Run:
+    """Compute a recipe, or load it where the same configuration has been computed before.
+
+    Args:
+        recipe: a recipe, or the name of one in `nascore.recipes`. profile: smoke, demo, gpu or paper; `overrides`
+        change single settings, such as `epochs=5` or `space__cells=4`. seed: of everything random. The same seed and
+        settings give the same bits on a CPU with the same number of threads. device: auto (the GPU if there is one),
+        cpu, cuda, cuda:1, ... fresh: compute on this machine even where the project's committed records (`data/runs`)
+        hold the run. root: the folder of run folders, `runs/` of the project unless given. data_root: where the data
+        sets are; see `nascore.data`. wait: how many seconds to wait for another process that is computing the same
+        run. progress: show a progress bar on runs of more than two seconds (`TQDM_DISABLE=1` silences it too).
+
+    An unfinished run goes on from its last checkpoint and ends as if it had never stopped. Raises `ConfigError` for
+    an unknown name or a wrong value, `DataError` for missing or broken data, and `RunError` where the run cannot go
+    on: another process computes it, the loss is no longer finite, the disk is full.
+    """
+    if isinstance(recipe, str):
+        from nascore.recipes import find
+
+        recipe = find(recipe)
+    if type(seed) is not int or seed < 0:
+        raise ConfigError(f"seed must be a whole number from 0 on, not {seed!r}")
+    settings = recipe.at(profile, **overrides)
+    config = {"recipe": recipe.name, "paper": recipe.paper, "profile": profile, "seed": seed} | _versioned(settings)
+    name = f"{recipe.name}-{profile}-s{seed}-{digest([recipe.name, seed, _versioned(settings)])}"
+    folder = Path(root or paths.root() / "runs") / name
+    places = [folder] if fresh else [paths.committed_runs() / name, folder]
+    for place in places:
+        if is_finished(place):
+            return _loaded(place)
+    target = find_device(device)
+    with locked(folder, wait):
+        if is_finished(folder):  # by whoever held the lock
+            return _loaded(folder)
+        with seeded(seed, target):
+            task = settings.start(target, seed, data_root)
+            _compute(RunFolder(folder, config, target), task, progress)
+    return load_run(folder)
+
+
+def keep(finished: Run) -> Path:
+    """Copy a finished run's record, without weights, to the project's committed records; returns its folder there.
+
+    Raises `RunError` for a record over 200 KiB.
+    """
+    target = paths.committed_runs() / finished.name
+    names = [name for name in (*finished.result["files"], RESULT) if name != WEIGHTS]
+    size = sum((finished.path / name).stat().st_size for name in names)
+    if size > MAX_COMMITTED:
+        raise RunError(f"the record of {finished.name} has {size / 1024:.0f} KiB; a committed one has at most 200")
+    for name in names:
+        atomic_write(target / name, (finished.path / name).read_bytes())
+    return target
+
+
+def _versioned(settings: Settings) -> dict[str, Any]:
+    return {"settings": to_dict(settings), "record_version": RECORD_VERSION}
+
+
+def _loaded(folder: Path) -> Run:
+    found = load_run(folder)
+    where = found.environment
+    print(f"loaded {paths.shown(folder)} (computed {where['date'][:10]} on {where['device']} in {found.seconds:.0f} s)")
+    return found
+
+
+def _compute(folder: RunFolder, task: Task, progress: bool) -> None:
+    rows = folder.restore(task)
+    folder.open()
+    name = paths.shown(folder.path)
+    doing = f"going on with {name} at" if rows else f"computing {name} from"
+    print(f"{doing} epoch {len(rows) + 1} of {task.epochs} on {folder.device}")
+    with _bar(folder, task, progress) as bar:
+        while task.epoch < task.epochs:
+            began = time.perf_counter()
+            row = {"epoch": task.epoch + 1, **task.run_epoch()}
+            _check_finite(row, name)
+            rows.append(row | {"seconds": round(time.perf_counter() - began, 4)})
+            folder.save_checkpoint(task, rows)
+            folder.save_history(rows)
+            bar.update()
+    folder.finish(task, rows)
+    print(f"finished {name} in {sum(row['seconds'] for row in rows):.0f} s")
+
+
+def _bar(folder: RunFolder, task: Task, progress: bool) -> tqdm:
+    # `disable` is only given to switch it off: without it TQDM_DISABLE decides
+    off = {} if progress else {"disable": True}
+    return tqdm(total=task.epochs, initial=task.epoch, desc=folder.path.name, unit="epoch", delay=2, **off)
+
+
+def _check_finite(row: dict[str, float], name: str) -> None:
+    bad = [f"{key} is {value}" for key, value in row.items() if not math.isfinite(value)]
+    if bad:
+        raise RunError(
+            f"{name}: {', '.join(bad)} in epoch {row['epoch']}, so the run stops there; the epochs before are kept. "
+            "Try a lower learning_rate or gradient_clip, or another seed"
+        )

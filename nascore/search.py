@@ -1,0 +1,145 @@
+"""The search loop: it knows the five choices by their interfaces, and nothing that a method owns."""
+
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from nascore import data
+from nascore.architecture import Architecture
+from nascore.derivation import Derivation
+from nascore.optimization import Batch, Optimization
+from nascore.pruning import Pruning
+from nascore.records import ArchitectureHistory, Result
+from nascore.relaxations import Relaxation
+from nascore.spaces import Space
+from nascore.training import Averages, DataSettings, SgdSettings, evaluate, evaluation_batches
+
+
+class SearchSettings(DataSettings, SgdSettings):
+    """The five choices, and how the supernet is trained: everything that decides a search but its seed."""
+
+    space: Space
+    relaxation: Relaxation
+    optimization: Optimization
+    pruning: Pruning
+    derivation: Derivation
+    alpha_std: float = 1e-3  # alpha starts as this times a standard normal (Code: darts)
+
+    def start(self, device: torch.device, seed: int, root: str | Path | None = None) -> "Search":
+        """The search at its beginning, its weights drawn from torch's generator and all else from `seed`."""
+        return Search(self, device, seed, root)
+
+
+class SearchProblem:
+    """The supernet under its architecture: one loss that both kinds of parameters share."""
+
+    def __init__(
+        self, supernet: nn.Module, architecture: Architecture, relaxation: Relaxation, generator: torch.Generator
+    ):
+        self.supernet, self.architecture = supernet, architecture
+        self.relaxation, self.generator = relaxation, generator
+        self.weights, self.alphas = list(supernet.parameters()), architecture.parameters()
+        self.progress = 0.0
+
+    def logits(self, images: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, classes), at a fresh draw of the relaxation."""
+        return self.supernet(images, self.architecture.weights(self.relaxation, self.progress, self.generator))
+
+    def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        logits = self.logits(batch[0])
+        return F.cross_entropy(logits, batch[1]), logits
+
+
+class Search:
+    """A search that runs epoch by epoch; `state_dict` between epochs holds all that the rest of it depends on."""
+
+    def __init__(self, settings: SearchSettings, device: torch.device, seed: int, root: str | Path | None):
+        self.settings, self.device, self.epochs, self.epoch = settings, device, settings.epochs, 0
+        self.generator = torch.Generator(device).manual_seed(seed)
+        images = settings.load("train", root).to(device)  # a search never sees the test images
+        self.train, self.valid, self.held_out = self._batches(images, seed)
+        shapes, draws = settings.space.shapes(), torch.Generator().manual_seed(seed)
+        self.architecture = Architecture(shapes, draws, settings.alpha_std).to(device)
+        supernet = settings.space.supernet(images.info.channels, images.info.classes).to(device)
+        self.problem = SearchProblem(supernet, self.architecture, settings.relaxation, self.generator)
+        self.stepper = settings.optimization.start(self.problem, settings.optimizer(supernet), settings.gradient_clip)
+        self.snapshots = [self._snapshot()]
+
+    def _batches(
+        self, images: data.Dataset, seed: int
+    ) -> tuple[data.Batches, data.Batches | None, data.Batches | None]:
+        """Batches for the weights, for alpha, and the latter's images again, unaugmented, for evaluation."""
+        settings, fraction = self.settings, self.settings.optimization.train_fraction
+        first, second = (None, None) if fraction == 1 else data.split_indices(len(images), fraction, seed)
+        train = settings.training_batches(images, self.generator, first)
+        if second is None:
+            return train, None, None
+        return train, settings.training_batches(images, self.generator, second), evaluation_batches(images, second)
+
+    def run_epoch(self) -> dict[str, float]:
+        """Update the weights on every training image once; returns losses in nats and accuracies in percent."""
+        problem, settings = self.problem, self.settings
+        self.stepper.optimizer.param_groups[0]["lr"] = rate = settings.learning_rate_at(self.epoch)
+        averages, valid = Averages(self.device), self.valid.forever() if self.valid else repeat(None)
+        problem.supernet.train()
+        for train, held_out in zip(self.train, valid, strict=False):
+            outcome = self.stepper.step(train, held_out)
+            averages.add(*outcome, len(train[1]))
+        self._advance(self.epoch + 1)
+        dropped = self._prune()
+        self.snapshots.append(self._snapshot())
+        return {"learning_rate": rate, "dropped": dropped} | averages.named("train") | self._validate()
+
+    def _advance(self, epoch: int) -> None:
+        self.epoch, self.problem.progress = epoch, epoch / self.epochs
+
+    def _prune(self) -> int:
+        alive = self.settings.pruning.keep(self._strengths(), self.architecture.alive, self.epoch)
+        return self.architecture.keep(alive)
+
+    def _validate(self) -> dict[str, float]:
+        if self.held_out is None:
+            return {}
+        self.problem.supernet.eval()
+        return evaluate(self.problem.logits, self.held_out, self.device).named("valid")
+
+    def _strengths(self) -> dict[str, Tensor]:
+        return self.architecture.strengths(self.settings.relaxation, self.problem.progress)
+
+    def _snapshot(self) -> dict[str, Tensor]:
+        """Cell type -> strengths on the CPU, NaN where an operation was dropped."""
+        alive = self.architecture.alive
+        return {kind: value.cpu().masked_fill(~alive[kind], torch.nan) for kind, value in self._strengths().items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "epoch": self.epoch,
+            "supernet": self.problem.supernet.state_dict(),
+            "architecture": self.architecture.state_dict(),
+            "stepper": self.stepper.state_dict(),
+            "generator": self.generator.get_state(),
+            "snapshots": self.snapshots,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._advance(state["epoch"])
+        self.problem.supernet.load_state_dict(state["supernet"])
+        self.architecture.load_state_dict(state["architecture"])
+        self.stepper.load_state_dict(state["stepper"])
+        self.generator.set_state(state["generator"])
+        self.snapshots = state["snapshots"]
+
+    def weights(self) -> dict[str, Tensor]:
+        """The supernet's weights, for whoever goes on from them."""
+        return self.problem.supernet.state_dict()
+
+    def result(self) -> Result:
+        """The genotype, and the strengths of all epochs, (epochs + 1, edges, operations) for each cell type."""
+        space = self.settings.space
+        history = {kind: torch.stack([at[kind] for at in self.snapshots]).numpy() for kind in space.cell_types()}
+        weights = ArchitectureHistory(history, space.edges(), space.operations)
+        return Result({}, genotype=self.settings.derivation.genotype(space, self._strengths()), architecture=weights)

@@ -1,0 +1,4 @@
+"""The search spaces: what can be searched, and the supernets that compute it."""
+
+from nascore.spaces.base import Space as Space
+from nascore.spaces.cells import CellSpace as CellSpace

@@ -1,0 +1,233 @@
+"""Training: what the search and every retraining share, and the retraining of a network from scratch."""
+
+import math
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from nascore import data, networks
+from nascore.config import Settings
+from nascore.errors import ConfigError
+from nascore.genotypes import Genotype
+from nascore.records import Result
+
+EVALUATION_BATCH = 250  # images; changes no result beyond rounding
+
+
+class DataSettings(Settings):
+    """Which images, and how they reach the network."""
+
+    dataset: str
+    train_images: int | None = None  # a class-balanced part of the training images; None: all
+    test_images: int | None = None
+    image_size: int | None = None  # pixels, for folders of images that differ in size
+    batch_size: int
+    augment: bool = True  # crop and flip as the data set allows
+    cutout: int = 0  # pixels, the side of the square; 0: none
+
+    def validate(self) -> None:
+        super().validate()
+        self.require(self.batch_size >= 1, "batch_size", "at least 1")
+        self.require(
+            self.cutout >= 0 and (self.augment or not self.cutout), "cutout", "at least 0, and 0 without augment,"
+        )
+
+    def load(self, split: Literal["train", "test"], root: str | Path | None) -> data.Dataset | data.StreamedDataset:
+        limit = self.train_images if split == "train" else self.test_images
+        return data.load(self.dataset, split, root=root, limit=limit, image_size=self.image_size)
+
+    def training_batches(
+        self, images: data.Dataset, generator: torch.Generator, indices: Tensor | None = None
+    ) -> data.Batches:
+        """Shuffled and augmented batches of some of the images, the last one as small as it comes."""
+        return data.batches(
+            images,
+            self.batch_size,
+            indices=indices,
+            augment=self.augment,
+            cutout=self.cutout,
+            shuffle=True,
+            drop_last=False,
+            generator=generator,
+        )
+
+
+class SgdSettings(Settings):
+    """SGD with momentum, weight decay, gradient clipping and a learning rate that falls epoch by epoch."""
+
+    epochs: int
+    learning_rate: float
+    final_learning_rate: float = 0.0  # where the cosine and the line end, after the last epoch
+    schedule: Literal["cosine", "linear", "exponential"] = "cosine"
+    decay: float = 0.97  # factor an epoch of the exponential schedule
+    momentum: float = 0.9
+    weight_decay: float
+    gradient_clip: float = 5.0  # the largest norm of all gradients together
+
+    def validate(self) -> None:
+        super().validate()
+        self.require(self.epochs >= 1, "epochs", "at least 1")
+        self.require(self.learning_rate > 0, "learning_rate", "above 0")
+        self.require(self.gradient_clip > 0, "gradient_clip", "above 0")
+
+    def optimizer(self, network: nn.Module) -> torch.optim.SGD:
+        return torch.optim.SGD(
+            network.parameters(), self.learning_rate, momentum=self.momentum, weight_decay=self.weight_decay
+        )
+
+    def learning_rate_at(self, epoch: int) -> float:
+        """The learning rate of an epoch, counted from 0."""
+        past, span = epoch / self.epochs, self.learning_rate - self.final_learning_rate
+        match self.schedule:
+            case "cosine":
+                return self.final_learning_rate + span * (1 + math.cos(math.pi * past)) / 2
+            case "linear":
+                return self.learning_rate - span * past
+            case "exponential":
+                return self.learning_rate * self.decay**epoch
+
+
+class TrainingSettings(DataSettings, SgdSettings):
+    """A network trained from scratch on all training images: everything that decides the result but its seed."""
+
+    network: Literal["cells", "lenet", "vgg16", "resnet18"] = "cells"
+    genotype: Genotype | None = None
+    cells: int = 20
+    channels: int = 36
+    reductions: tuple[int, ...] | None = None
+    stem: Literal["cifar", "stride2", "imagenet"] = "cifar"
+    auxiliary_weight: float = 0.0  # of the auxiliary head's loss; 0: no head
+    drop_path: float = 0.0  # probability at the end of a ramp from 0
+    label_smoothing: float = 0.0
+
+    def validate(self) -> None:
+        super().validate()
+        self.require(0 <= self.drop_path < 1, "drop_path", "at least 0 and below 1")
+        self.require(0 <= self.label_smoothing < 1, "label_smoothing", "at least 0 and below 1")
+
+    def build(self, info: data.Info) -> nn.Module:
+        """The network for images of this kind, freshly initialised from torch's generator."""
+        if self.network != "cells":
+            return networks.BASELINES[self.network](info.classes, info.channels, info.image_size)
+        if self.genotype is None:
+            raise ConfigError(
+                "TrainingSettings.genotype is missing: give the one to train, such as nascore.PUBLISHED['DARTS_V2']"
+            )
+        return networks.CellNetwork(
+            self.genotype,
+            cells=self.cells,
+            channels=self.channels,
+            classes=info.classes,
+            in_channels=info.channels,
+            reductions=self.reductions,
+            stem=self.stem,
+            auxiliary=self.auxiliary_weight > 0,
+        )
+
+    def start(self, device: torch.device, seed: int, root: str | Path | None = None) -> "Training":
+        """The training at its beginning, its weights drawn from torch's generator and all else from `seed`."""
+        return Training(self, device, seed, root)
+
+
+class Averages:
+    """Mean loss and accuracy over batches, summed on the device so that nothing waits for it before the end."""
+
+    def __init__(self, device: torch.device):
+        self.loss, self.correct, self.images = torch.zeros((), device=device), torch.zeros((), device=device), 0
+
+    def add(self, loss: Tensor, correct: Tensor, images: int) -> None:
+        self.loss += loss * images
+        self.correct += correct
+        self.images += images
+
+    def named(self, prefix: str) -> dict[str, float]:
+        """`prefix`_loss (cross-entropy, nats) and `prefix`_accuracy (percent)."""
+        loss, accuracy = float(self.loss) / self.images, 100 * float(self.correct) / self.images
+        return {f"{prefix}_loss": loss, f"{prefix}_accuracy": accuracy}
+
+
+def evaluation_batches(images: data.Dataset, indices: Tensor | None = None) -> data.Batches:
+    """Batches in order, as they are, of a size that fits everywhere."""
+    return data.batches(
+        images, EVALUATION_BATCH, indices=indices, augment=False, shuffle=False, drop_last=False, generator=None
+    )
+
+
+def evaluate(
+    logits: Callable[[Tensor], Tensor], batches: Iterable[tuple[Tensor, Tensor]], device: torch.device
+) -> Averages:
+    """Loss and accuracy of `logits(images)` over `batches`, without gradients."""
+    averages = Averages(device)
+    with torch.no_grad():
+        for images, labels in batches:
+            found = logits(images)
+            averages.add(F.cross_entropy(found, labels), (found.argmax(dim=1) == labels).sum(), len(labels))
+    return averages
+
+
+class Training:
+    """A retraining that runs epoch by epoch; `state_dict` between epochs holds all that the rest of it depends on."""
+
+    def __init__(self, settings: TrainingSettings, device: torch.device, seed: int, root: str | Path | None):
+        self.settings, self.device, self.epochs, self.epoch = settings, device, settings.epochs, 0
+        self.generator = torch.Generator(device).manual_seed(seed)
+        train, test = (settings.load(split, root).to(device) for split in ("train", "test"))
+        self.shape = (train.info.channels, train.info.image_size, train.info.image_size)
+        self.network = settings.build(train.info).to(device)
+        self.optimizer = settings.optimizer(self.network)
+        self.train = settings.training_batches(train, self.generator)
+        self.test = evaluation_batches(test)
+
+    def run_epoch(self) -> dict[str, float]:
+        """Train on every training image once, evaluate on the test images; losses in nats, accuracies in percent."""
+        self.optimizer.param_groups[0]["lr"] = rate = self.settings.learning_rate_at(self.epoch)
+        drop_path = self.settings.drop_path * self.epoch / self.epochs
+        averages = Averages(self.device)
+        self.network.train()
+        for images, labels in self.train:
+            averages.add(*self._step(images, labels, drop_path), len(labels))
+        self.network.eval()
+        self.epoch += 1
+        test = evaluate(self.network, self.test, self.device)
+        return {"learning_rate": rate} | averages.named("train") | test.named("test")
+
+    def _step(self, images: Tensor, labels: Tensor, drop_path: float) -> tuple[Tensor, Tensor]:
+        logits, auxiliary = networks.with_auxiliary(self.network, images, drop_path, self.generator)
+        smoothing = self.settings.label_smoothing
+        loss = total = F.cross_entropy(logits, labels, label_smoothing=smoothing)
+        if auxiliary is not None:
+            total = loss + self.settings.auxiliary_weight * F.cross_entropy(
+                auxiliary, labels, label_smoothing=smoothing
+            )
+        self.optimizer.zero_grad()
+        total.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.gradient_clip)
+        self.optimizer.step()
+        return loss.detach(), (logits.detach().argmax(dim=1) == labels).sum()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "epoch": self.epoch,
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "generator": self.generator.get_state(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.epoch = state["epoch"]
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.generator.set_state(state["generator"])
+
+    def weights(self) -> dict[str, Tensor]:
+        """The trained network's weights."""
+        return self.network.state_dict()
+
+    def result(self) -> Result:
+        """The network's size, computed, and the genotype it was built from."""
+        size = networks.count(self.network, self.shape)
+        return Result({"parameters": size.parameters, "macs": size.macs}, genotype=self.settings.genotype)

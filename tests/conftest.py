@@ -1,0 +1,21 @@
+"""Shared by all tests: few threads (tests run side by side), and small things to try the library on."""
+
+import pytest
+import torch
+
+from nascore.genotypes import Cell, Genotype
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture
+def generator():
+    return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def genotype():
+    """A small genotype with two intermediate nodes, one of which has a single input."""
+    normal = Cell(((("sep_conv_3x3", 0), ("skip_connect", 1)), (("max_pool_3x3", 2),)), (2, 3))
+    reduce = Cell(((("skip_connect", 0), ("dil_conv_3x3", 1)), (("avg_pool_3x3", 0), ("none", 2))), (2, 3))
+    return Genotype((normal,), reduce)

@@ -1,0 +1,63 @@
+import json
+
+import pytest
+
+from nascore.config import Settings, digest, override, to_dict
+from nascore.errors import ConfigError
+
+
+class Inner(Settings):
+    rate: float = 0.5
+
+
+class Outer(Settings):
+    inner: Inner = Inner()
+    epochs: int = 3
+    names: tuple[str, ...] = ("a",)
+    size: int | None = None
+
+    def validate(self):
+        self.require(self.epochs > 0, "epochs", "above 0")
+
+
+def test_override_reaches_fields_of_fields_and_leaves_the_rest():
+    changed = override(Outer(), epochs=5, inner__rate=1)
+    assert changed == Outer(epochs=5, inner=Inner(rate=1.0))
+    assert Outer() == Outer(epochs=3)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        ({"epoch": 4}, "did you mean 'epochs'"),
+        ({"inner__rat": 4}, "did you mean 'rate'"),
+        ({"epochs__rate": 4}, "epochs is a plain value"),
+        ({"epochs": "4"}, "Outer.epochs must be int, not '4' (str)"),
+        ({"epochs": True}, "Outer.epochs must be int, not True (bool)"),
+        ({"epochs": 4.0}, "must be int, not 4.0"),
+        ({"inner": 3}, "must be Inner, not 3"),
+        ({"inner__rate": float("nan")}, "must be finite"),
+        ({"names": ("a", 3)}, r"names[1] must be str"),
+        ({"size": "big"}, "int | None"),
+        ({"epochs": 0}, "Outer.epochs must be above 0, not 0"),
+    ],
+)
+def test_wrong_overrides_say_what_is_wrong(overrides, said):
+    with pytest.raises(ConfigError) as error:
+        override(Outer(), **overrides)
+    assert said in str(error.value)
+
+
+def test_equal_settings_have_equal_hashes_whatever_they_were_written_as():
+    assert digest(to_dict(Outer(names=["a"], inner=Inner(rate=1)))) == digest(to_dict(Outer(inner=Inner(rate=1.0))))
+    assert digest(to_dict(Outer(epochs=4))) != digest(to_dict(Outer()))
+
+
+def test_to_dict_is_json_and_names_the_classes():
+    assert json.loads(json.dumps(to_dict(Outer()))) == {
+        "type": "Outer",
+        "inner": {"type": "Inner", "rate": 0.5},
+        "epochs": 3,
+        "names": ["a"],
+        "size": None,
+    }

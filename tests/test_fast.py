@@ -1,0 +1,183 @@
+"""The fast supernet and its rewritten layers, against the plain form."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from nascore.kernels import AddScaled, Depthwise5x5, PointwiseNorm
+from nascore.operations import DARTS
+from nascore.optimization import frozen_statistics, unrolled_gradient
+from nascore.relaxations import EdgeWeights
+from nascore.spaces import CellSpace
+from nascore.spaces.cells import CellSupernet
+from nascore.spaces.fast import FastCellSupernet
+
+
+def pair(space, dtype=torch.float64, seed=0):
+    """The plain and the fast supernet of a space, with the same weights."""
+    torch.manual_seed(seed)
+    plain, fast = CellSupernet(space, 2, 3).to(dtype), FastCellSupernet(space, 2, 3).to(dtype)
+    for buffer in plain.buffers():
+        if buffer.is_floating_point():
+            buffer.add_(torch.rand_like(buffer))
+    fast.load_state_dict(plain.state_dict())
+    return plain, fast
+
+
+def mixture(space, dtype=torch.float64, alive=1.0, one=False):
+    """Random weights for each cell type; a part of the operations is active, or exactly `one` on each edge."""
+    values = {kind: torch.rand(shape, dtype=dtype, requires_grad=True) for kind, shape in space.shapes().items()}
+    active = {kind: torch.rand(shape) < alive for kind, shape in space.shapes().items()}
+    if one:
+        active = {
+            kind: F.one_hot(torch.randint(shape[1], shape[:1]), shape[1]).bool()
+            for kind, shape in space.shapes().items()
+        }
+    return list(values.values()), {kind: EdgeWeights(values[kind], active[kind]) for kind in values}
+
+
+def outcome(net, images, weights, alphas):
+    logits = net(images, weights)
+    return [logits, *torch.autograd.grad(logits.square().sum(), [*alphas, *net.parameters()], allow_unused=True)]
+
+
+def assert_same(ours, theirs, tolerance=1e-10):
+    for one, other in zip(ours, theirs, strict=True):
+        if one is None or other is None:  # no gradient, which is one of zeros
+            assert one is other is None or not (other if one is None else one).any()
+        else:
+            assert (one - other).norm() <= tolerance * other.norm() + 1e-13
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    cells=st.integers(1, 4),
+    nodes=st.integers(1, 3),
+    reductions=st.sets(st.integers(0, 3)),
+    own_types=st.booleans(),
+    stem=st.sampled_from(["cifar", "stride2", "imagenet"]),
+    names=st.sets(st.sampled_from(DARTS), min_size=1).filter(lambda names: names != {"none"}),
+    size=st.tuples(st.integers(8, 17), st.integers(8, 17)),
+    alive=st.sampled_from([0.3, 0.8, 1.0]),
+    one=st.booleans(),
+    training=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+def test_outputs_gradients_and_statistics_are_those_of_the_plain_form(
+    cells, nodes, reductions, own_types, stem, names, size, alive, one, training, seed
+):
+    reductions = tuple(sorted(at for at in reductions if at < cells))
+    space = CellSpace(
+        cells=cells,
+        nodes=nodes,
+        channels=2,
+        reductions=reductions,
+        normal_types=len(reductions) + 1 if own_types else 1,
+        stem=stem,
+        operations=tuple(sorted(names)),
+    )
+    plain, fast = (net.train(training) for net in pair(space, seed=seed))
+    alphas, weights = mixture(space, alive=alive, one=one)
+    images = torch.randn(3, 2, *size, dtype=torch.float64)
+    assert_same(outcome(fast, images, weights, alphas), outcome(plain, images, weights, alphas))
+    for name, buffer in plain.named_buffers():
+        torch.testing.assert_close(fast.get_buffer(name), buffer, rtol=1e-10, atol=1e-12, msg=name)
+
+
+SMALL = CellSpace(cells=3, nodes=2, channels=4, reductions=(1,))
+
+
+def test_second_order_gradients_are_those_of_the_plain_form():
+    found = []
+    for net in pair(SMALL):
+        torch.manual_seed(1)
+        alphas, weights = mixture(SMALL)
+        batches = [(torch.randn(4, 2, 10, 10).double(), torch.arange(4) % 3) for _ in range(2)]
+        losses = [lambda net=net, w=weights, b=batch: F.cross_entropy(net(b[0], w), b[1]) for batch in batches]
+        before = [buffer.clone() for buffer in net.buffers()]
+        with frozen_statistics(net):
+            # a small rate: a step across the kink of a ReLU would show the rounding of the step
+            found.append(unrolled_gradient(*losses, list(net.parameters()), alphas, learning_rate=1e-3))
+        assert all(torch.equal(now, then) for now, then in zip(net.buffers(), before, strict=True))
+    assert_same(found[1], found[0], tolerance=1e-6)
+
+
+def test_in_float32_it_is_no_further_from_float64_than_the_plain_form():
+    space = CellSpace(cells=3, nodes=3, channels=8)
+    ratios = []
+    for seed in range(4):
+        plain, fast = pair(space, torch.float32, seed)
+        exact, _ = pair(space, torch.float64, seed)
+        exact.load_state_dict(plain.state_dict())
+        images = torch.randn(16, 2, 16, 16)
+        _, weights = mixture(space, torch.float32)
+        doubled = {kind: EdgeWeights(w.values.double(), w.active) for kind, w in weights.items()}
+        with torch.no_grad():
+            target = exact(images.double(), doubled)
+            errors = [(net(images, weights).double() - target).norm() for net in (plain, fast)]
+        ratios.append(errors[1] / errors[0])
+    assert torch.stack(ratios).mean() < 2
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 4), st.integers(1, 5), st.integers(1, 5), st.integers(2, 6), st.booleans(), st.integers(0, 99))
+def test_a_pointwise_convolution_and_its_norm(images, inputs, outputs, side, scaled, seed):
+    torch.manual_seed(seed)
+    x = (
+        torch.randn(images, inputs, side, side + 1)
+        .double()
+        .contiguous(memory_format=torch.channels_last)
+        .requires_grad_()
+    )
+    weight = torch.randn(outputs, inputs, 1, 1).double().requires_grad_()
+    scale = torch.randn(outputs).double().requires_grad_() if scaled else None
+    mean, variance = torch.zeros(outputs).double(), torch.ones(outputs).double()
+    expected = F.batch_norm(F.conv2d(x, weight), mean, variance, scale, None, True, 1.0, 1e-5)
+    found, found_mean, found_variance = PointwiseNorm.apply(x, weight, scale, 1e-5)
+    towards, needed = torch.randn_like(expected), [x, weight, *([scale] if scaled else [])]
+    assert_same(torch.autograd.grad(found, needed, towards), torch.autograd.grad(expected, needed, towards), 1e-9)
+    assert_same([found, found_mean, found_variance], [expected, mean, variance])
+
+
+def test_adding_a_scaled_term():
+    total, x = (torch.randn(2, 3, 4, 5).double().requires_grad_() for _ in range(2))
+    weight, towards = torch.randn(()).double().requires_grad_(), torch.randn(2, 3, 4, 5).double()
+    expected, found = total + weight * x, AddScaled.apply(total.clone(), x, weight)
+    needed = (total, x, weight)
+    assert_same([found], [expected])
+    assert_same(torch.autograd.grad(found, needed, towards), torch.autograd.grad(expected, needed, towards))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 5), (7, 7), (8, 3)])
+def test_a_5x5_depthwise_convolution(size):
+    x = torch.randn(2, 3, *size).double().contiguous(memory_format=torch.channels_last).requires_grad_()
+    weight = torch.randn(3, 1, 5, 5).double().requires_grad_()
+    expected, found = F.conv2d(x, weight, padding=2, groups=3), Depthwise5x5.apply(x, weight)
+    towards = torch.randn_like(expected)
+    assert_same([found], [expected])
+    assert_same(torch.autograd.grad(found, (x, weight), towards), torch.autograd.grad(expected, (x, weight), towards))
+
+
+def test_what_is_not_active_is_not_computed():
+    _, fast = pair(SMALL)
+    _, weights = mixture(SMALL, one=True)
+    called = []
+    convolutions = [module for cell in fast.cells for module in cell.modules() if isinstance(module, torch.nn.Conv2d)]
+    real = F.conv2d
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(
+            F, "conv2d", lambda x, weight, *rest, **options: called.append(weight) or real(x, weight, *rest, **options)
+        )
+        fast.eval()(torch.randn(2, 2, 8, 8).double(), weights)
+    used = {id(weight) for weight in called}
+    names = [
+        name
+        for kind in fast.kinds
+        for row in weights[kind].active
+        for name, on in zip(SMALL.operations, row, strict=True)
+        if on
+    ]
+    separable, dilated = (sum(name.startswith(kind) for name in names) for kind in ("sep_conv", "dil_conv"))
+    assert sum(id(module.weight) in used for module in convolutions if module.groups > 1) == 2 * separable + dilated

@@ -1,0 +1,61 @@
+"""What only a GPU can show: the same code, the same numbers to rounding, and runs that go on after an interruption."""
+
+import pytest
+import torch
+
+import nascore
+from nascore.architecture import Architecture
+from nascore.genotypes import PUBLISHED
+from nascore.relaxations import Softmax
+from nascore.search import Search
+from nascore.spaces import CellSpace
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU on this machine"),
+]
+
+
+def test_the_supernet_computes_the_same_as_on_the_cpu(generator):
+    space = CellSpace(cells=3, channels=4, nodes=2)
+    architecture = Architecture(space.shapes(), generator, 1.0)
+    for alpha in architecture.parameters():
+        alpha.data = alpha.data.double()
+    supernet, images = space.supernet(3, 5).double(), torch.randn(4, 3, 16, 16).double()
+    gradients = []
+    for device in ("cpu", "cuda"):
+        architecture.to(torch.device(device))
+        draws = torch.Generator(device)
+        logits = supernet.to(device)(images.to(device), architecture.weights(Softmax(), 0.0, draws))
+        found = torch.autograd.grad(logits.square().sum(), architecture.parameters())
+        gradients.append([logits.detach().cpu(), *(gradient.cpu() for gradient in found)])
+    for ours, theirs in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("recipe", ["darts", "darts-second-order", "darts-single-level"])
+def test_a_search_runs_and_says_where(recipe, tmp_path):
+    found = nascore.run(recipe, profile="smoke", device="cuda", root=tmp_path, progress=False)
+    assert found.environment["device"] == torch.cuda.get_device_name()
+    assert found.genotype is not None and len(found.history) == 2
+
+
+def test_a_retraining_runs(tmp_path):
+    settings = {"genotype": PUBLISHED["DARTS_V2"], "drop_path": 0.2, "auxiliary_weight": 0.4}
+    found = nascore.run("retraining", profile="smoke", device="cuda", root=tmp_path, progress=False, **settings)
+    assert found.metrics["parameters"] > 0
+
+
+def test_an_interrupted_search_goes_on(tmp_path, monkeypatch):
+    run_epoch = Search.run_epoch
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+
+        def stop(self):
+            if self.epoch == 1:
+                raise KeyboardInterrupt
+            return run_epoch(self)
+
+        patched.setattr(Search, "run_epoch", stop)
+        nascore.run("darts", profile="smoke", device="cuda", root=tmp_path, progress=False)
+    assert list(tmp_path.glob("*/checkpoint-00001-*.pt"))
+    assert len(nascore.run("darts", profile="smoke", device="cuda", root=tmp_path, progress=False).history) == 2

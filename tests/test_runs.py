@@ -1,0 +1,426 @@
+"""Run records: what happens when everything goes well, and when it doesn't."""
+
+import errno
+import json
+import multiprocessing
+import os
+import pickle
+import random
+import signal
+import time
+
+import numpy as np
+import pytest
+import torch
+
+import nascore
+from nascore import checkpoints, files, paths, records, runs
+from nascore.errors import ConfigError, DamageWarning, RunError
+from nascore.genotypes import PUBLISHED
+from nascore.recipes import darts
+from nascore.search import Search
+from nascore.training import Training
+
+SEARCH = {"epochs": 5, "train_images": 120, "space__operations": ("none", "skip_connect", "sep_conv_3x3")}
+TRAINING = {"epochs": 5, "genotype": PUBLISHED["DARTS_V2"], "drop_path": 0.3, "auxiliary_weight": 0.4}
+DROPOUT = {"epochs": 5, "network": "lenet", "batch_size": 20}
+CASES = {"search": ("darts", SEARCH), "training": ("retraining", TRAINING), "dropout": ("retraining", DROPOUT)}
+
+
+def compute(case, root, seed=0, **overrides):
+    recipe, settings = CASES[case]
+    return nascore.run(
+        recipe, profile="smoke", seed=seed, root=root, device="cpu", progress=False, **(settings | overrides)
+    )
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory):
+    """Each case computed without any interruption."""
+    return {case: compute(case, tmp_path_factory.mktemp(case)) for case in CASES}
+
+
+def same(first, second):
+    """Whether two runs left the same bits, timings and dates aside."""
+    for run in (first, second):
+        assert not list(run.path.glob("checkpoint*")) and not list(run.path.glob("*.damaged"))
+    columns = [name for name in first.history if name != "seconds"]
+    assert first.history[columns].equals(second.history[columns])
+    assert first.metrics == second.metrics and first.genotype == second.genotype
+    ours, theirs = first.weights(), second.weights()
+    assert ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
+    if "architecture.npz" in first.result["files"]:
+        assert (first.path / "architecture.npz").read_bytes() == (second.path / "architecture.npz").read_bytes()
+    return True
+
+
+# -- the record ------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_is_loaded_and_not_computed_again(undisturbed, monkeypatch, capsys):
+    found = undisturbed["search"]
+    monkeypatch.setattr(Search, "run_epoch", None)
+    again = compute("search", found.path.parent)
+    assert again.path == found.path and again.history.equals(found.history)
+    assert capsys.readouterr().out.startswith("loaded ")
+    assert found.name.startswith("darts-smoke-s0-") and (found.recipe, found.profile, found.seed) == (
+        "darts",
+        "smoke",
+        0,
+    )
+
+
+def test_the_record_is_complete(undisturbed):
+    search, training = undisturbed["search"], undisturbed["training"]
+    assert list(search.history.epoch) == [1, 2, 3, 4, 5]
+    assert {"train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "learning_rate", "seconds"} <= set(
+        search.history
+    )
+    assert search.architecture_weights.epoch.max() == 5 and search.genotype is not None
+    assert search.settings["optimization"]["type"] == "Bilevel" and search.settings["epochs"] == 5
+    assert {"device", "threads", "torch", "git", "date", "python"} <= set(search.environment)
+    assert 0 <= training.metrics["test_accuracy"] <= 100 and training.metrics["parameters"] > 0
+    assert training.genotype == PUBLISHED["DARTS_V2"] and search.seconds == pytest.approx(
+        search.history.seconds.sum(), abs=1e-2
+    )
+    with pytest.raises(RunError, match=r"has no architecture\.npz"):
+        _ = training.architecture_weights
+
+
+def test_the_name_follows_everything_that_decides_the_result(tmp_path, monkeypatch):
+    names = []
+    monkeypatch.setattr(runs, "_compute", lambda folder, *_: names.append(folder.path.name))
+    monkeypatch.setattr(runs, "load_run", lambda path: None)
+    for overrides in ({}, {"seed": 1}, {"learning_rate": 0.5}, {"optimization__betas": (0.9, 0.9)}):
+        compute("search", tmp_path, **overrides)
+    monkeypatch.setattr(runs, "RECORD_VERSION", 1000)
+    compute("search", tmp_path)
+    assert len(set(names)) == 5
+
+
+def test_same_seed_same_bits_other_seed_other_bits(undisturbed, tmp_path):
+    for case, found in undisturbed.items():
+        assert same(found, compute(case, tmp_path / case))
+    assert not compute("search", tmp_path, seed=1).history.equals(undisturbed["search"].history)
+
+
+def test_the_callers_generator_is_left_alone(tmp_path):
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    compute("dropout", tmp_path, epochs=1)
+    assert torch.equal(torch.rand(2), expected)
+
+
+# -- interruptions ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("done", [0, 1, 3])
+def test_an_interrupted_run_goes_on_to_the_same_bits(case, done, undisturbed, tmp_path, monkeypatch, capsys):
+    task = Search if case == "search" else Training
+    run_epoch = task.run_epoch
+
+    def interrupted(self):
+        if self.epoch == done:
+            run_epoch(self)  # half of the next epoch's work is lost
+            raise KeyboardInterrupt
+        return run_epoch(self)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(task, "run_epoch", interrupted)
+        compute(case, tmp_path)
+    capsys.readouterr()
+    assert same(compute(case, tmp_path), undisturbed[case])
+    assert f"epoch {done + 1} of 5" in capsys.readouterr().out
+
+
+def _child(case, root, replaces, started):
+    """Compute a run in a process of its own, and die at once before a file takes its name for the so-manyeth time."""
+    torch.set_num_threads(1)
+    replace, left = os.replace, iter(range(replaces))
+
+    def dying(source, target):
+        if replaces and next(left, None) is None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        replace(source, target)
+
+    files.os.replace = dying
+    started.set()
+    compute(case, root)
+
+
+@pytest.fixture(scope="module")
+def processes():
+    """Starts processes that have imported everything already, so that a kill hits the run."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["nascore", "nascore.recipes", "sklearn.datasets", "torchvision", "test_runs"])
+    return context
+
+
+@pytest.mark.parametrize("case", ["search", "training"])
+def test_kill_9_at_random_moments(case, undisturbed, tmp_path, processes):
+    draw, killed, tries = random.Random(case), 0, 0
+    while not list(tmp_path.glob("*/result.json")):
+        # three times while a file is being written, then also at any time, and at last undisturbed
+        writing, anytime = (draw.randint(1, 2), 60), (0, draw.uniform(0.0, 0.3))
+        replaces, seconds = writing if tries < 3 else (anytime, writing)[tries % 2] if tries < 8 else (0, 60)
+        started = processes.Event()
+        child = processes.Process(target=_child, args=(case, tmp_path, replaces, started))
+        child.start()
+        assert started.wait(60)
+        child.join(timeout=seconds)
+        child.kill()
+        child.join()
+        tries, killed = tries + 1, killed + (child.exitcode == -signal.SIGKILL)
+    assert killed >= 3
+    assert same(compute(case, tmp_path), undisturbed[case])
+
+
+# -- damage ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def unfinished(tmp_path, monkeypatch):
+    """A search that stopped after three of five epochs: its folder of runs, and its checkpoints, oldest first."""
+    run_epoch = Search.run_epoch
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+
+        def stop(self):
+            if self.epoch == 3:
+                raise KeyboardInterrupt
+            return run_epoch(self)
+
+        patched.setattr(Search, "run_epoch", stop)
+        compute("search", tmp_path)
+    found = sorted(tmp_path.glob("*/checkpoint-*.pt"))
+    assert len(found) == 2
+    return tmp_path, found
+
+
+def _truncate(path):
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+def _flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "damage", [_truncate, _flip, lambda path: path.write_bytes(b"")], ids=["truncated", "tampered", "empty"]
+)
+@pytest.mark.parametrize("how_many", [1, 2])
+def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(damage, how_many, unfinished, undisturbed, capsys):
+    root, found = unfinished
+    for path in found[-how_many:]:
+        damage(path)
+    with pytest.warns(DamageWarning) as seen:
+        run = compute("search", root)
+    said = [str(warning.message) for warning in seen]
+    assert len(said) == how_many and all(
+        f"{path.name} is damaged" in text for path, text in zip(found[::-1], said, strict=False)
+    )
+    assert f"epoch {3 if how_many == 1 else 1} of 5" in capsys.readouterr().out
+    assert same(run, undisturbed["search"])
+
+
+class _Bomb:
+    def __init__(self, target):
+        self.target = target
+
+    def __reduce__(self):
+        return (os.mkdir, (str(self.target),))
+
+
+def test_a_checkpoint_is_never_unpickled(unfinished, undisturbed, tmp_path):
+    root, found = unfinished
+    bomb = pickle.dumps({"task": _Bomb(tmp_path / "exploded")}, protocol=2)
+    torch_bomb = checkpoints._to_bytes({"task": _Bomb(tmp_path / "exploded"), "config": "{}"})
+    for old, content in zip(found, (bomb, torch_bomb), strict=True):
+        old.unlink()
+        (old.parent / f"checkpoint-00004-{records.sha256(content)[:16]}.pt").write_bytes(content)
+    with pytest.warns(DamageWarning) as seen:
+        run = compute("search", root)
+    assert ["is damaged" in str(warning.message) for warning in seen] == [True, True]
+    assert same(run, undisturbed["search"]) and not (tmp_path / "exploded").exists()
+
+
+def test_a_checkpoint_of_another_run_is_not_taken(unfinished, undisturbed):
+    root, found = unfinished
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(checkpoints.RunFolder, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            compute("search", root, seed=7)
+    other = sorted(root.glob("darts-smoke-s7-*/checkpoint-*.pt"))[-1]
+    (found[0].parent / other.name).write_bytes(other.read_bytes())
+    with pytest.warns(DamageWarning, match="is damaged"):
+        run = compute("search", root)
+    assert same(run, undisturbed["search"])
+
+
+@pytest.mark.parametrize("name", ["result.json", "history.csv", "architecture.npz", "config.json", "weights.pt"])
+@pytest.mark.parametrize("damage", ["truncated", "changed", "missing"])
+def test_a_damaged_record_is_named(name, damage, undisturbed, tmp_path):
+    run = undisturbed["search"]
+    copy = tmp_path / run.name
+    copy.mkdir()
+    for path in run.path.glob("[!.]*"):
+        (copy / path.name).write_bytes(path.read_bytes())
+    broken = copy / name
+    if damage == "missing":
+        broken.unlink()
+    else:
+        broken.write_bytes(broken.read_bytes()[:-20] if damage == "truncated" else b"{}" + broken.read_bytes()[2:])
+    said = {"result.json": "unfinished", "weights.pt": "no weights"}.get(name, name) if damage == "missing" else name
+    with pytest.raises(RunError, match=said):
+        found = nascore.load_run(copy)
+        _ = found.history, found.architecture_weights
+        found.weights()
+        raise AssertionError("nothing was noticed")
+
+
+def test_a_folder_without_a_record_says_so(tmp_path):
+    with pytest.raises(RunError, match="holds no run record"):
+        nascore.load_run(tmp_path)
+
+
+# -- everything else that can go wrong -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("at", [1, 3, 6, 12])
+def test_a_full_disk_is_named_and_costs_nothing(at, undisturbed, tmp_path, monkeypatch):
+    left, fsync = iter(range(at)), os.fsync
+
+    def full(handle):
+        if next(left, None) is None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        fsync(handle)
+
+    with monkeypatch.context() as patched, pytest.raises(RunError, match="no space is left on the disk"):
+        patched.setattr(files.os, "fsync", full)
+        compute("search", tmp_path)
+    assert not [path for path in tmp_path.glob("*/.*") if path.name not in (".lock", ".owner")]
+    assert same(compute("search", tmp_path), undisturbed["search"])
+
+
+def _hold(folder, seconds, held):
+    with checkpoints.locked(folder, 0):
+        held.set()
+        time.sleep(seconds)
+
+
+def test_a_second_process_is_told_who_computes_the_run(undisturbed, tmp_path, processes):
+    folder = tmp_path / undisturbed["search"].name
+    held = processes.Event()
+    child = processes.Process(target=_hold, args=(folder, 60, held))
+    child.start()
+    assert held.wait(30)
+    with pytest.raises(RunError, match=f"is being computed by process {child.pid} on"):
+        compute("search", tmp_path)
+    child.kill()
+    child.join()
+    assert same(compute("search", tmp_path), undisturbed["search"])
+
+
+def test_a_second_process_may_wait(undisturbed, tmp_path, processes):
+    held = processes.Event()
+    child = processes.Process(target=_hold, args=(tmp_path / undisturbed["search"].name, 0.5, held))
+    child.start()
+    assert held.wait(30)
+    assert same(compute("search", tmp_path, wait=60), undisturbed["search"])
+    child.join()
+
+
+def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
+    with pytest.raises(RunError, match=r"train_loss is (nan|inf).* in epoch \d.*lower learning_rate"):
+        compute("dropout", tmp_path, learning_rate=1e20, gradient_clip=1e20)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"profile": "demos"}, "unknown profile 'demos': did you mean 'demo'"),
+        ({"epoch": 3}, "unknown SearchSettings setting 'epoch': did you mean 'epochs'"),
+        ({"space__cell": 3}, "unknown CellSpace setting 'cell': did you mean 'cells'"),
+        ({"epochs": "3"}, "epochs must be int, not '3'"),
+        ({"augment": "true"}, "augment must be bool, not 'true'"),
+        ({"relaxation": "softmax"}, "relaxation must be Relaxation"),
+        ({"seed": -1}, "seed must be a whole number"),
+        ({"seed": "0"}, "seed must be a whole number"),
+        ({"device": "gpu"}, "unknown device 'gpu'"),
+        ({"dataset": "digit"}, "digit"),
+    ],
+)
+def test_wrong_arguments_are_named_and_leave_nothing(changes, said, tmp_path):
+    with pytest.raises(ConfigError) as error:
+        nascore.run("darts", **({"profile": "smoke", "root": tmp_path} | changes))
+    assert said in str(error.value)
+    assert not list(tmp_path.glob("*/*.json"))
+
+
+def test_an_unknown_recipe_lists_the_known_ones():
+    with pytest.raises(ConfigError, match="darts-second-order"):
+        nascore.run("dart")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_missing_gpu_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="no GPU"):
+        nascore.run("darts", profile="smoke", device="cuda", root=tmp_path / "other")
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="cannot be made"):
+        compute("search", tmp_path / "file")
+
+
+# -- committed records -----------------------------------------------------------------------------------------------
+
+
+def test_committed_records_are_found_unless_a_fresh_run_is_asked_for(undisturbed, tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "committed_runs", lambda: tmp_path / "committed")
+    target = runs.keep(undisturbed["search"])
+    assert sorted(path.name for path in target.iterdir()) == [
+        "architecture.npz",
+        "config.json",
+        "history.csv",
+        "result.json",
+    ]
+    found = compute("search", tmp_path / "runs")
+    assert found.path == target and found.history.equals(undisturbed["search"].history)
+    with pytest.raises(RunError, match="holds no weights"):
+        found.weights()
+    recipe, settings = CASES["search"]
+    fresh = nascore.run(recipe, profile="smoke", root=tmp_path / "runs", fresh=True, device="cpu", **settings)
+    assert fresh.path.parent == tmp_path / "runs" and same(fresh, undisturbed["search"])
+
+
+def test_a_record_that_is_too_large_is_not_committed(undisturbed, monkeypatch):
+    monkeypatch.setattr(runs, "MAX_COMMITTED", 100)
+    with pytest.raises(RunError, match="a committed one has at most"):
+        runs.keep(undisturbed["search"])
+
+
+def test_every_committed_record_is_sound_and_small():
+    folders = [path for path in paths.committed_runs().glob("*") if path.is_dir()]
+    assert folders, "the notebooks need their records"
+    total = 0
+    for folder in folders:
+        run = nascore.load_run(folder)
+        size = sum(path.stat().st_size for path in folder.iterdir())
+        total += size
+        assert len(run.history) == run.settings["epochs"] and size < 200 * 1024
+        assert not list(folder.glob("*.pt")) and np.isfinite(list(run.metrics.values())).all()
+        assert json.loads((folder / "config.json").read_text())["record_version"] == runs.RECORD_VERSION
+    assert total < 20 * 1024**2
+
+
+def test_the_recipes_of_darts_carry_the_published_settings():
+    search, retraining = darts.SEARCH.at("paper"), darts.RETRAINING.at("paper", genotype=PUBLISHED["DARTS_V2"])
+    assert (search.epochs, search.batch_size, search.learning_rate, search.weight_decay) == (50, 64, 0.025, 3e-4)
+    assert (search.space.cells, search.space.channels, search.space.nodes) == (8, 16, 4)
+    assert (retraining.epochs, retraining.batch_size, retraining.cutout, retraining.drop_path) == (600, 96, 16, 0.2)
+    assert (retraining.cells, retraining.channels, retraining.auxiliary_weight) == (20, 36, 0.4)
