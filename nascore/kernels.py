@@ -139,4 +139,5 @@ def _total(rows: Tensor) -> Tensor:
 
 def _affine(x: Tensor, matrix: Tensor, bias: Tensor) -> Tensor:
     """x @ matrix + bias along the channels: as a convolution, which adds the bias without another pass."""
-    return F.conv2d(x, matrix.t()[:, :, None, None], bias)
+    y = F.conv2d(x, matrix.t()[:, :, None, None], bias)
+    return y.contiguous(memory_format=torch.channels_last)  # with one input channel it may come in another layout

@@ -1,11 +1,19 @@
 """Shared by all tests: few threads (tests run side by side), and small things to try the library on."""
 
+import os
+
+import hypothesis
 import pytest
 import torch
 
 from nascore.genotypes import Cell, Genotype
 
 torch.set_num_threads(1)
+
+# The same examples in every run, so that a failure is a failure for everybody; `explore` looks for new ones.
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("explore", deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 @pytest.fixture

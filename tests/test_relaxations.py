@@ -1,11 +1,10 @@
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nascore.relaxations import Softmax
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**31), st.integers(1, 6), st.integers(1, 8))
 def test_softmax_weights_sum_to_one_over_what_lives(seed, edges, operations):
     generator = torch.Generator().manual_seed(seed)

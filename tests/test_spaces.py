@@ -49,7 +49,7 @@ def test_normal_types_follow_the_reductions_passed():
     assert kinds(4, (1,), 1) == ["normal", "reduce", "normal", "normal"]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     nodes=st.integers(1, 4),
     cells=st.integers(1, 4),
