@@ -9,6 +9,8 @@ from nascore.errors import RunError as RunError
 from nascore.genotypes import PUBLISHED as PUBLISHED
 from nascore.genotypes import Cell as Cell
 from nascore.genotypes import Genotype as Genotype
+from nascore.nasbench201 import BenchmarkCell as BenchmarkCell
+from nascore.networks import BenchmarkNetwork as BenchmarkNetwork
 from nascore.networks import CellNetwork as CellNetwork
 from nascore.networks import count as count
 from nascore.records import Run as Run

@@ -1,14 +1,15 @@
-"""Genotypes: what a search finds. A value type with a JSON form, and the published ones by name.
+"""Genotypes: what a search finds. Values with a JSON form, and the published ones by name.
 
-Node numbers follow DARTS: a cell's nodes 0 and 1 are the outputs of the two cells before it, its intermediate nodes
-count on from 2, and the cell's output concatenates some of the intermediate nodes.
+`Genotype` is the DARTS form; other kinds have modules of their own, and `read` tells them apart. Node numbers follow
+DARTS: a cell's nodes 0 and 1 are the outputs of the two cells before it, its intermediate nodes count on from 2, and
+the cell's output concatenates some of the intermediate nodes.
 """
 
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from nascore.errors import GenotypeError
 from nascore.operations import OPERATIONS
@@ -16,6 +17,64 @@ from nascore.operations import OPERATIONS
 INPUTS = 2  # a cell reads the outputs of the two cells before it
 
 Edge = tuple[str, int]  # (operation, source node)
+
+
+class AnyGenotype:
+    """What all kinds of genotype share: text and files, and that `read` knows them by the keys of their JSON form.
+
+    A kind is a frozen dataclass `class Kind(AnyGenotype, keys=(...))` with `to_dict`, `from_dict` and `cells`.
+    """
+
+    _kinds: ClassVar[dict[frozenset[str], type["AnyGenotype"]]] = {}
+
+    def __init_subclass__(cls, keys: Iterable[str], **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        cls._kinds[frozenset(keys)] = cls
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types, under the kind's own keys."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The inverse of `to_dict`; raises `GenotypeError` where `data` has another form."""
+        raise NotImplementedError
+
+    def cells(self) -> Mapping[str, Any]:
+        """Cell type -> cell; a cell has `edges`, and what drawings ask of it: `inputs`, `output` and `arrows`."""
+        raise NotImplementedError
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict())
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `to_json` wrote; raises `GenotypeError` for anything that is not a genotype of this kind."""
+        try:
+            data = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise GenotypeError(f"not JSON: {error}") from error
+        return cls.from_dict(data)
+
+    def save(self, path: str | Path) -> None:
+        Path(path).write_text(self.to_json() + "\n")
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a genotype file; raises `GenotypeError` naming the file."""
+        try:
+            return cls.from_json(Path(path).read_text())
+        except (OSError, UnicodeDecodeError, GenotypeError) as error:
+            raise GenotypeError(f"{path}: {error}") from error
+
+
+def read(data: Mapping[str, Any]) -> AnyGenotype:
+    """The genotype of whatever kind that `to_dict` wrote as `data`; raises `GenotypeError` where it is of none."""
+    kind = AnyGenotype._kinds.get(frozenset(data)) if isinstance(data, Mapping) else None
+    if kind is None:
+        known = " or ".join("{" + ", ".join(sorted(keys)) + "}" for keys in AnyGenotype._kinds)
+        raise GenotypeError(f"a genotype has the keys {known}, which {shortened(data)} has not")
+    return kind.from_dict(data)
 
 
 @dataclass(frozen=True)
@@ -29,6 +88,8 @@ class Cell:
 
     nodes: tuple[tuple[Edge, ...], ...]
     concat: tuple[int, ...]
+
+    inputs: ClassVar[int] = INPUTS
 
     def __post_init__(self):
         if not self.nodes:
@@ -47,6 +108,15 @@ class Cell:
         """All (operation, source node, target node), by target."""
         return [(operation, source, node) for node, edges in self.numbered() for operation, source in edges]
 
+    @property
+    def output(self) -> int:
+        """The number of the cell's output in `arrows`."""
+        return INPUTS + len(self.nodes)
+
+    def arrows(self) -> list[tuple[str | None, int, int]]:
+        """What a drawing shows: `edges`, then the concatenated nodes' arrows to the output, without an operation."""
+        return [*self.edges(), *((None, node, self.output) for node in sorted(self.concat))]
+
     def to_dict(self) -> dict[str, Any]:
         return {"nodes": [[list(edge) for edge in edges] for edges in self.nodes], "concat": list(self.concat)}
 
@@ -61,12 +131,12 @@ class Cell:
                 raise
             raise GenotypeError(
                 'a cell is written {"nodes": [[[operation, source], ...], ...], "concat": [node, ...]}, '
-                f"not {_short(data)} ({type(error).__name__}: {error})"
+                f"not {shortened(data)} ({type(error).__name__}: {error})"
             ) from error
 
 
 @dataclass(frozen=True)
-class Genotype:
+class Genotype(AnyGenotype, keys=("normal", "reduce")):
     """A searched architecture: its normal cell types, in the order of the stages that use them, and its reduction cell.
 
     With one normal type every normal cell is that one; with several, cells before the first reduction are of the
@@ -94,31 +164,9 @@ class Genotype:
     def from_dict(cls, data: Mapping[str, Any]) -> "Genotype":
         """The inverse of `to_dict`; raises `GenotypeError` where `data` has another form."""
         if not isinstance(data, Mapping) or set(data) != {"normal", "reduce"} or not isinstance(data["normal"], list):
-            raise GenotypeError(f'a genotype is written {{"normal": [cell, ...], "reduce": cell}}, not {_short(data)}')
+            form = '{"normal": [cell, ...], "reduce": cell}'
+            raise GenotypeError(f"a genotype is written {form}, not {shortened(data)}")
         return cls(tuple(map(Cell.from_dict, data["normal"])), Cell.from_dict(data["reduce"]))
-
-    def to_json(self) -> str:
-        return json.dumps(self.to_dict())
-
-    @classmethod
-    def from_json(cls, text: str) -> "Genotype":
-        """Read what `to_json` wrote; raises `GenotypeError` for anything that is not a genotype."""
-        try:
-            data = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise GenotypeError(f"not JSON: {error}") from error
-        return cls.from_dict(data)
-
-    def save(self, path: str | Path) -> None:
-        Path(path).write_text(self.to_json() + "\n")
-
-    @classmethod
-    def load(cls, path: str | Path) -> "Genotype":
-        """Read a genotype file; raises `GenotypeError` naming the file."""
-        try:
-            return cls.from_json(Path(path).read_text())
-        except (OSError, UnicodeDecodeError, GenotypeError) as error:
-            raise GenotypeError(f"{path}: {error}") from error
 
 
 def cell_types(normal_types: int) -> tuple[str, ...]:
@@ -150,7 +198,8 @@ def _check_concat(concat: tuple[int, ...], last: int, empty: set[int]) -> None:
         raise GenotypeError(f"concat names a node twice: {list(concat)}")
 
 
-def _short(data: Any) -> str:
+def shortened(data: Any) -> str:
+    """`data` as errors show it, in 80 characters at most."""
     text = repr(data)
     return text if len(text) <= 80 else text[:77] + "..."
 

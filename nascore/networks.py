@@ -1,8 +1,9 @@
-"""Networks to train from scratch: the one that a genotype describes, and hand-made baselines.
+"""Networks to train from scratch: the one that a genotype describes, of either kind, and hand-made baselines.
 
 `count` says how large one is.
 """
 
+from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -14,7 +15,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from nascore import operations
 from nascore.errors import ConfigError
 from nascore.genotypes import INPUTS, Cell, Genotype
-from nascore.macro import CellStack, Stem
+from nascore.macro import CellStack, ResidualStack, Stem
+from nascore.nasbench201 import EDGES, OUTPUT, BenchmarkCell
 from nascore.operations import conv_bn
 
 
@@ -123,10 +125,53 @@ def _drop_path(x: Tensor, probability: float, generator: torch.Generator | None)
     return x * (kept / (1 - probability))
 
 
+class DerivedBenchmarkCell(nn.Module):
+    """A NAS-Bench-201 cell, (N, channels, H, W) -> the same shape: each node sums its edges' operations.
+
+    `operations` are in the order of `EDGES`. All of them are computed, as in the benchmark: zeros, and convolutions
+    that read or feed nothing but zeros, too.
+    """
+
+    def __init__(self, cell: BenchmarkCell, channels: int):
+        super().__init__()
+        self.cell = cell
+        self.operations = nn.ModuleList(operations.build(name, channels, stride=1) for name in cell.operations)
+
+    def forward(self, x: Tensor) -> Tensor:
+        states, layers = [x], list(zip(self.operations, EDGES, strict=True))
+        for node in range(1, OUTPUT + 1):
+            terms = [operation(states[source]) for operation, (source, target) in layers if target == node]
+            states.append(sum(terms[1:], start=terms[0]))
+        return states[OUTPUT]
+
+
+class BenchmarkNetwork(ResidualStack):
+    """The network of a NAS-Bench-201 cell (Dong and Yang 2020, section 2.1), by default as large as there.
+
+    Images (N, in_channels, H, W) -> logits (N, classes); `cells` are those of each of the three stages, and H and W
+    are halved twice. Raises `ConfigError` for fewer than one cell.
+    """
+
+    def __init__(
+        self, cell: BenchmarkCell, cells: int = 5, channels: int = 16, classes: int = 10, in_channels: int = 3
+    ):
+        super().__init__(
+            lambda width: DerivedBenchmarkCell(cell, width),
+            cells_per_stage=cells,
+            channels=channels,
+            classes=classes,
+            in_channels=in_channels,
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        outputs = self.outputs(images, lambda at, x: self.cells[at](x))
+        return self.classify(deque(outputs, maxlen=1).pop())
+
+
 def with_auxiliary(
     network: nn.Module, images: Tensor, drop_path: float, generator: torch.Generator
 ) -> tuple[Tensor, Tensor | None]:
-    """(logits, auxiliary logits or None) of any network here; baselines have neither auxiliary head nor drop-path."""
+    """(logits, auxiliary logits or None) of any network here; only `CellNetwork` has auxiliary head and drop-path."""
     if isinstance(network, CellNetwork):
         return network.with_auxiliary(images, drop_path, generator)
     return network(images), None

@@ -1,7 +1,8 @@
 """Candidate operations by their field names, each mapping C channels to C channels at stride 1 or 2.
 
 The definitions are DARTS's (Liu et al. 2019, section 3.1 and public code): convolutions are ReLU-Conv-BN, separable
-ones are applied twice. In a supernet BatchNorm has no affine parameters and also follows the pools (`searching=True`).
+ones are applied twice; NAS-Bench-201's plain ones have the same form (Dong and Yang 2020, section 2.1). In a supernet
+BatchNorm has no affine parameters and also follows the pools (`searching=True`).
 """
 
 from collections.abc import Callable
@@ -98,6 +99,10 @@ def _conv_7x1_1x7(channels: int, stride: int, searching: bool) -> nn.Module:
     )
 
 
+def _nor_conv(kernel: int, channels: int, stride: int, searching: bool) -> nn.Module:
+    return nn.Sequential(nn.ReLU(), *conv_bn(channels, channels, kernel, stride, affine=not searching))
+
+
 # name -> make(channels, stride, searching)
 OPERATIONS: dict[str, Callable[[int, int, bool], nn.Module]] = {
     "none": _none,
@@ -111,6 +116,9 @@ OPERATIONS: dict[str, Callable[[int, int, bool], nn.Module]] = {
     # of published cells only: NASNet-A, AmoebaNet-A, PNASNet-5
     "sep_conv_7x7": partial(_sep_conv, 7),
     "conv_7x1_1x7": _conv_7x1_1x7,
+    # of NAS-Bench-201, whose other three are among the first
+    "nor_conv_1x1": partial(_nor_conv, 1),
+    "nor_conv_3x3": partial(_nor_conv, 3),
 }
 
 # The eight candidates of the DARTS space, in the order of its architecture parameters.

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from nascore import paths
+from nascore import genotypes, paths
 from nascore.errors import RunError
-from nascore.genotypes import Genotype
+from nascore.genotypes import AnyGenotype
 
 CONFIG, RESULT, HISTORY, ARCHITECTURE, WEIGHTS = (
     "config.json",
@@ -72,7 +72,7 @@ class Result:
     """What a task hands over when it is done: single numbers, and what it found."""
 
     metrics: dict[str, float] = field(default_factory=dict)
-    genotype: Genotype | None = None
+    genotype: AnyGenotype | None = None
     architecture: ArchitectureHistory | None = None
 
 
@@ -121,9 +121,10 @@ class Run:
         return self.result["seconds"]
 
     @cached_property
-    def genotype(self) -> Genotype | None:
+    def genotype(self) -> AnyGenotype | None:
+        """What the run found, or was built from, as the kind of genotype that it is."""
         found = self.result["genotype"]
-        return None if found is None else Genotype.from_dict(found)
+        return None if found is None else genotypes.read(found)
 
     @cached_property
     def history(self) -> pd.DataFrame:

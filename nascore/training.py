@@ -13,6 +13,7 @@ from nascore import data, networks
 from nascore.config import Settings
 from nascore.errors import ConfigError
 from nascore.genotypes import Genotype
+from nascore.nasbench201 import BenchmarkCell
 from nascore.records import Result
 
 EVALUATION_BATCH = 250  # images; changes no result beyond rounding
@@ -92,10 +93,14 @@ class SgdSettings(Settings):
 
 
 class TrainingSettings(DataSettings, SgdSettings):
-    """A network trained from scratch on all training images: everything that decides the result but its seed."""
+    """A network trained from scratch on all training images: everything that decides the result but its seed.
+
+    The network of a NAS-Bench-201 cell has `cells` cells in each of its three stages and a macro-architecture of its
+    own: it takes neither reductions nor another stem, nor an auxiliary head, nor drop-path.
+    """
 
     network: Literal["cells", "lenet", "vgg16", "resnet18"] = "cells"
-    genotype: Genotype | None = None
+    genotype: Genotype | BenchmarkCell | None = None
     cells: int = 20
     channels: int = 36
     reductions: tuple[int, ...] | None = None
@@ -108,6 +113,13 @@ class TrainingSettings(DataSettings, SgdSettings):
         super().validate()
         self.require(0 <= self.drop_path < 1, "drop_path", "at least 0 and below 1")
         self.require(0 <= self.label_smoothing < 1, "label_smoothing", "at least 0 and below 1")
+        if self.network == "cells" and isinstance(self.genotype, BenchmarkCell):
+            self._check_benchmark()
+
+    def _check_benchmark(self) -> None:
+        only = {"reductions": None, "stem": "cifar", "auxiliary_weight": 0.0, "drop_path": 0.0}
+        if wrong := [f"{name}={value!r}" for name, value in only.items() if getattr(self, name) != value]:
+            raise ConfigError(f"the network of a NAS-Bench-201 cell needs {', '.join(wrong)}: give these with the cell")
 
     def build(self, info: data.Info) -> nn.Module:
         """The network for images of this kind, freshly initialised from torch's generator."""
@@ -117,12 +129,17 @@ class TrainingSettings(DataSettings, SgdSettings):
             raise ConfigError(
                 "TrainingSettings.genotype is missing: give the one to train, such as nascore.PUBLISHED['DARTS_V2']"
             )
+        sizes = {
+            "cells": self.cells,
+            "channels": self.channels,
+            "classes": info.classes,
+            "in_channels": info.channels,
+        }
+        if isinstance(self.genotype, BenchmarkCell):
+            return networks.BenchmarkNetwork(self.genotype, **sizes)
         return networks.CellNetwork(
             self.genotype,
-            cells=self.cells,
-            channels=self.channels,
-            classes=info.classes,
-            in_channels=info.channels,
+            **sizes,
             reductions=self.reductions,
             stem=self.stem,
             auxiliary=self.auxiliary_weight > 0,

@@ -23,6 +23,7 @@ from nascore.errors import ConfigError, NascoreError
 from nascore.figures import COLUMN, PAGE
 from nascore.figures.layout import spread
 from nascore.genotypes import PUBLISHED, Cell, Genotype
+from nascore.nasbench201 import EDGES, BenchmarkCell
 from nascore.operations import DARTS, OPERATIONS
 
 FULL = Cell(tuple(tuple((DARTS[(3 * node + source) % 8], source) for source in range(2 + node)) for node in range(4)),
@@ -110,6 +111,36 @@ def test_a_cell_reads_from_left_to_right():
     assert drawn["x1"]["1"] < drawn["x0"]["2"]
     assert drawn["x1"]["2"] < drawn["x0"]["3"] < drawn["x1"]["3"] < drawn["x0"]["$c_k$"]
     assert drawn["y0"]["$c_{k-2}$"] > drawn["y1"]["$c_{k-1}$"]
+
+
+@pytest.mark.parametrize("operations", [
+    ("nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3", "nor_conv_3x3", "skip_connect", "avg_pool_3x3"),
+    ("nor_conv_1x1", "avg_pool_3x3", "none", "skip_connect", "nor_conv_3x3", "nor_conv_1x1"),
+    ("none", "none", "nor_conv_3x3", "none", "skip_connect", "none"),
+    ("none",) * 6,
+])  # fmt: skip
+def test_a_benchmark_cell_is_drawn_from_its_input_to_its_output(operations):
+    cell = BenchmarkCell(operations)
+    figure = figures.draw_genotype(cell)
+    (ax,) = figure.axes
+    assert overlaps(ax) == [] and figure.get_figwidth() == COLUMN
+    drawn = figures.drawn_boxes(ax)
+    assert drawn["text"][drawn["kind"] == "node"].to_list() == ["$c_{k-1}$", "1", "2", "$c_k$"]
+    table = figures.genotype_table(cell)
+    assert len(table) == (drawn["kind"] == "label").sum() == 6 - operations.count("none")
+    assert set(table["operation"]) == set(operations) - {"none"}
+    x = drawn.set_index("text")
+    assert x["x1"]["$c_{k-1}$"] < min(x["x0"]["1"], x["x0"]["2"])
+    assert max(x["x1"]["1"], x["x1"]["2"]) < x["x0"]["$c_k$"]
+
+
+def test_weights_of_a_cell_with_one_input_name_its_nodes_as_its_drawing_does():
+    names = ("none", "nor_conv_3x3")
+    rows = [(epoch, "cell", *edge, name, 0.2) for epoch in (0, 1) for edge in EDGES for name in names]
+    weights = pd.DataFrame(rows, columns=["epoch", "cell", "source", "target", "operation", "weight"])
+    figure = figures.draw_weights(weights, "cell", chosen=BenchmarkCell(("none",) * 5 + ("nor_conv_3x3",)))
+    titles = {ax.get_title() for ax in figure.axes} - {""}
+    assert titles >= {"$c_{k-1}$ → 1: none", "1 → 2: none", "2 → $c_k$: conv 3×3"} and len(titles) == 6
 
 
 def test_a_genotype_shows_all_its_cells_and_its_table_all_arrows():

@@ -26,6 +26,8 @@ def test_shapes(name, stride, size):
         ("skip_connect", 1, lambda c: 0),
         ("max_pool_3x3", 1, lambda c: 0),
         ("none", 2, lambda c: 0),
+        ("nor_conv_1x1", 1, lambda c: c * c + 2 * c),
+        ("nor_conv_3x3", 2, lambda c: 9 * c * c + 2 * c),
     ],
 )
 def test_parameters(name, stride, parameters):
@@ -34,7 +36,7 @@ def test_parameters(name, stride, parameters):
 
 
 def test_in_a_supernet_nothing_is_affine_and_pools_are_normalised():
-    for name in DARTS:
+    for name in (*DARTS, "nor_conv_1x1", "nor_conv_3x3"):
         norms = [m for m in build(name, 4, 2, searching=True).modules() if isinstance(m, nn.BatchNorm2d)]
         assert not any(norm.affine for norm in norms)
         assert norms or name == "none"

@@ -15,9 +15,9 @@ from matplotlib.path import Path
 from matplotlib.textpath import TextPath
 from matplotlib.transforms import Bbox
 
-from nascore.figures.layout import Box, Layout, Size, Sizes, layout
+from nascore.figures.layout import Box, Drawable, Layout, Size, Sizes, layout
 from nascore.figures.style import COLUMN, INK, PAGE, node_name, operation_look, style
-from nascore.genotypes import INPUTS, Cell, Genotype
+from nascore.genotypes import AnyGenotype
 
 _LABEL, _NODE = 6.0, 7.0  # type sizes, points
 _EDGE = 2.0  # points left free around the drawing
@@ -31,7 +31,7 @@ _FIXED = PlaceHolderLayoutEngine(adjust_compatible=True, colorbar_gridspec=True)
 _OUTER, _INNER, _EMPTY = "#f4f0e1", "#e8eef6", "#ffffff"
 
 
-def draw_cell(cell: Cell, ax: Axes | None = None, *, width: float = COLUMN, title: str | None = None) -> Axes:
+def draw_cell(cell: Drawable, ax: Axes | None = None, *, width: float = COLUMN, title: str | None = None) -> Axes:
     """Draw `cell`: an arrow with its operation's label for every edge, thin grey arrows for what is concatenated.
 
     Without `ax` a figure `width` inches wide is made, as high as the drawing needs. An `ax` is filled at the width
@@ -51,31 +51,36 @@ def draw_cell(cell: Cell, ax: Axes | None = None, *, width: float = COLUMN, titl
     return ax
 
 
-def draw_genotype(genotype: Genotype, *, width: float = PAGE, across: int | None = None) -> Figure:
-    """Draw all cells of `genotype`, titled (a), (b), ..., in rows of `across` (default: what fits)."""
+def draw_genotype(genotype: AnyGenotype, *, width: float | None = None, across: int | None = None) -> Figure:
+    """Draw all cells of `genotype`, titled (a), (b), ..., in rows of `across` (default: what fits).
+
+    `width` is in inches (default: a page, or a column for a genotype with a single cell, which takes no title).
+    """
     cells = genotype.cells()
+    width = width or (PAGE if len(cells) > 1 else COLUMN)
+    above = _TITLE if len(cells) > 1 else 0.0
     across = across or max(1, min(len(cells), int(width / COLUMN)))
     each = (72 * width - _BETWEEN * (across - 1)) / across
     plans = [_plan(cell, each) for cell in cells.values()]
     with style():
-        boxes, height = _rows([plan.height() + 2 * _EDGE + _TITLE for plan in plans], across)
+        boxes, height = _rows([plan.height() + 2 * _EDGE + above for plan in plans], across)
         figure = plt.figure(figsize=(width, height / 72), layout=_FIXED)
         for at, (name, cell) in enumerate(cells.items()):
             left, (top, high) = at % across * (each + _BETWEEN), boxes[at]
-            frame = (left / 72 / width, 1 - (top + high) / height, each / 72 / width, (high - _TITLE) / height)
+            frame = (left / 72 / width, 1 - (top + high) / height, each / 72 / width, (high - above) / height)
             ax = figure.add_axes(frame)
             ax.axis("off")
-            ax.set_title(f"({ascii_lowercase[at]}) {_cell_name(name)}", loc="left", pad=3)
+            if above:
+                ax.set_title(f"({ascii_lowercase[at]}) {_cell_name(name)}", loc="left", pad=3)
             _draw(plans[at], cell, ax)
     return figure
 
 
-def genotype_table(genotype: Genotype) -> pd.DataFrame:
+def genotype_table(genotype: AnyGenotype) -> pd.DataFrame:
     """What `draw_genotype` draws, an arrow a row: cell, source, target, operation (`concat` into the output)."""
     rows = []
     for name, cell in genotype.cells().items():
-        rows += [(name, source, target, operation) for operation, source, target in cell.edges()]
-        rows += [(name, node, INPUTS + len(cell.nodes), "concat") for node in cell.concat]
+        rows += [(name, source, target, operation or "concat") for operation, source, target in cell.arrows()]
     return pd.DataFrame(rows, columns=["cell", "source", "target", "operation"])
 
 
@@ -116,15 +121,15 @@ def _own_axes(width: float, height: float, title: str | None) -> Axes:
 
 
 @lru_cache(64)
-def _plan(cell: Cell, width: float) -> Layout:
-    labels = [Size(_text_width(operation_look(name).label, _LABEL) + 3.4, _LABEL + 2.2) for name, *_ in cell.edges()]
+def _plan(cell: Drawable, width: float) -> Layout:
+    names = [operation_look(operation).label for operation, *_ in cell.arrows() if operation]
+    labels = [Size(_text_width(name, _LABEL) + 3.4, _LABEL + 2.2) for name in names]
     nodes = {node: max(11.5, _text_width(name, _NODE) + 6) for node, name in _names(cell).items()}
     return layout(cell, Sizes(width - 2 * _EDGE, labels, nodes))
 
 
-def _names(cell: Cell) -> dict[int, str]:
-    output = INPUTS + len(cell.nodes)
-    return {node: node_name(node) for node in range(output)} | {output: "$c_k$"}
+def _names(cell: Drawable) -> dict[int, str]:
+    return {node: node_name(node, cell.inputs) for node in range(cell.output)} | {cell.output: "$c_k$"}
 
 
 @cache
@@ -139,7 +144,7 @@ def _size(ax: Axes) -> Size:
     return Size(box.width * 72 / ax.figure.dpi, box.height * 72 / ax.figure.dpi)
 
 
-def _draw(plan: Layout, cell: Cell, ax: Axes) -> None:
+def _draw(plan: Layout, cell: Drawable, ax: Axes) -> None:
     """Draw with points as units, so that the boxes fit the text in them."""
     width, height = _size(ax)
     half = max(height, plan.height() + 2 * _EDGE) / 2
@@ -149,9 +154,11 @@ def _draw(plan: Layout, cell: Cell, ax: Axes) -> None:
     for at, (arrow, box) in enumerate(zip(plan.layers.arrows, plan.labels, strict=False)):
         look = operation_look(arrow.operation)
         _draw_box(f"label {at}", box, look.label, _LABEL, ax, fc=_tint(look.colour), ec="white", lw=0.7)
+    fed = {arrow.target for arrow in plan.layers.arrows}
     for node, name in _names(cell).items():
-        empty = INPUTS <= node < INPUTS + len(cell.nodes) and not cell.nodes[node - INPUTS]
-        face = _EMPTY if empty else _INNER if INPUTS <= node < INPUTS + len(cell.nodes) else _OUTER
+        inner = cell.inputs <= node < cell.output
+        empty = node not in fed and node >= cell.inputs
+        face = _EMPTY if empty else _INNER if inner else _OUTER
         edge = _CONCAT_COLOUR if empty else INK
         _draw_box(f"node {node}", plan.nodes[node], name, _NODE, ax, colour=edge, fc=face, ec=edge, lw=0.6)
 

@@ -100,6 +100,11 @@ def operation_look(name: str) -> Look:
     return look._replace(label=re.sub(r"(?<=\d)x(?=\d)", _TIMES, look.label))
 
 
-def node_name(node: int) -> str:
-    """What drawings call a cell's node: c(k-2), c(k-1), then the intermediate nodes from 0 on, as DARTS does."""
+def node_name(node: int, inputs: int = 2) -> str:
+    """What drawings call a cell's node: c(k-2), c(k-1), then the intermediate nodes from 0 on, as DARTS does.
+
+    With one input it is c(k-1), then 1 and 2, the numbers in NAS-Bench-201's strings, and c(k), the cell's output.
+    """
+    if inputs == 1:
+        return ("$c_{k-1}$", "1", "2", "$c_k$")[node]
     return ("$c_{k-2}$", "$c_{k-1}$")[node] if node < 2 else str(node - 2)

@@ -11,8 +11,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from nascore.errors import ConfigError
+from nascore.figures.layout import Drawable
 from nascore.figures.style import INK, PAGE, node_name, operation_look, style
-from nascore.genotypes import Cell
 
 _PANEL = 0.88  # inches: the height of a panel
 _ENTRY = 70.0  # points: the width of a legend entry
@@ -22,7 +22,7 @@ _STEPS = [1, 2, 5, 10]
 Panels = Mapping[tuple[int, int], Axes]  # by (source, target)
 
 
-def draw_weights(weights: pd.DataFrame, cell: str, *, chosen: Cell | None = None, width: float = PAGE) -> Figure:
+def draw_weights(weights: pd.DataFrame, cell: str, *, chosen: Drawable | None = None, width: float = PAGE) -> Figure:
     """Draw how the weights of one cell type evolve: a row of panels per target node, a column per source node.
 
     `weights` has the columns epoch (0: before training), cell, source, target, operation and weight, as in a run
@@ -35,11 +35,12 @@ def draw_weights(weights: pd.DataFrame, cell: str, *, chosen: Cell | None = None
     if rows.empty:
         known = ", ".join(sorted(set(weights["cell"])))
         raise ConfigError(f"there are no weights of cell type {cell!r}, only of {known}")
+    inputs = int(rows["target"].min())  # the nodes before the first one that edges lead to
     with style():
         figure, panels = _panels(rows, width)
         for (source, target), ax in panels.items():
             edge = rows[(rows["source"] == source) & (rows["target"] == target)]
-            _draw_edge(edge, ax, rows["epoch"].max(), _operations_on(chosen, source, target))
+            _draw_edge(edge, ax, rows["epoch"].max(), _operations_on(chosen, source, target), inputs)
         _label_axes(figure, panels, rows["weight"].min())
         _legend(figure, panels, list(dict.fromkeys(rows["operation"])), chosen)
     return figure
@@ -62,11 +63,11 @@ def _panels(rows: pd.DataFrame, width: float) -> tuple[Figure, Panels]:
     return figure, {edge: ax for edge, ax in places.items() if edge in edges}
 
 
-def _operations_on(chosen: Cell | None, source: int, target: int) -> list[str]:
+def _operations_on(chosen: Drawable | None, source: int, target: int) -> list[str]:
     return [] if chosen is None else [name for name, *ends in chosen.edges() if ends == [source, target]]
 
 
-def _draw_edge(edge: pd.DataFrame, ax: Axes, last: int, chosen: list[str]) -> None:
+def _draw_edge(edge: pd.DataFrame, ax: Axes, last: int, chosen: list[str], inputs: int) -> None:
     for name, line in edge.groupby("operation", sort=False):
         line, look, thick = line.sort_values("epoch"), operation_look(name), name in chosen
         (drawn,) = ax.plot(line["epoch"], line["weight"], color=look.colour, linestyle=look.line, label=name)
@@ -74,9 +75,9 @@ def _draw_edge(edge: pd.DataFrame, ax: Axes, last: int, chosen: list[str]) -> No
         alive = line.dropna(subset="weight")
         if len(alive) and alive["epoch"].iloc[-1] < last:
             ax.plot(*alive[["epoch", "weight"]].iloc[-1], "x", color=look.colour, markersize=3, zorder=4)
-    source, target = edge[["source", "target"]].iloc[0]
+    ends = " → ".join(node_name(node, inputs) for node in edge[["source", "target"]].iloc[0])
     note = ": " + ", ".join(operation_look(name).label for name in chosen) if chosen else ""
-    ax.set_title(f"{node_name(source)} → {node_name(target)}{note}", pad=2, fontsize=6.5)
+    ax.set_title(ends + note, pad=2, fontsize=6.5)
     ax.set_facecolor(_CHOSEN if chosen else "white")
 
 
@@ -95,7 +96,7 @@ def _label_axes(figure: Figure, panels: Panels, lowest: float) -> None:
     figure.supylabel("architecture weight", fontsize=7.5)
 
 
-def _legend(figure: Figure, panels: Panels, operations: list[str], chosen: Cell | None) -> None:
+def _legend(figure: Figure, panels: Panels, operations: list[str], chosen: Drawable | None) -> None:
     looks = [operation_look(name) for name in operations]
     handles = [Line2D([], [], color=look.colour, linestyle=look.line, label=look.label) for look in looks]
     if chosen is not None:

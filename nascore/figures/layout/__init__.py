@@ -6,6 +6,7 @@ their arrows (`labels`); `arrange` puts these together and tries stronger means 
 
 from nascore.figures.layout.arrange import Layout, Sizes, layout
 from nascore.figures.layout.heights import spread
+from nascore.figures.layout.layers import Drawable
 from nascore.figures.layout.tracks import Box, Size, Track
 
-__all__ = ["Box", "Layout", "Size", "Sizes", "Track", "layout", "spread"]
+__all__ = ["Box", "Drawable", "Layout", "Size", "Sizes", "Track", "layout", "spread"]

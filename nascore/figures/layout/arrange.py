@@ -9,13 +9,12 @@ import numpy as np
 
 from nascore.figures.layout.heights import NODE, apart, ports, room, settle
 from nascore.figures.layout.labels import CLEAR, HEAD, TAIL, place_labels
-from nascore.figures.layout.layers import Layers, layered
+from nascore.figures.layout.layers import Drawable, Layers, layered
 from nascore.figures.layout.tracks import Box, Size, Track, crossing
-from nascore.genotypes import Cell
 
 _NARROW = 12.0  # points: the least width of a gap between columns
 _BUSY = 0.1  # how much wider each labelled arrow makes a gap, next to 1 for an empty one
-_LAST_GAP = 0.6  # the width of the last gap, which holds no labels
+_LAST_GAP = 0.6  # the width of the last gap where it holds no labels
 _CANDIDATES = 5  # orders to lay out in full
 _STRETCH = (1.0, 1.2, 1.45, 1.75, 2.1)  # of the distances
 _RAISE = (13.0, -13.0, 20.0, -20.0)  # points
@@ -27,7 +26,7 @@ Point = tuple[float, float]
 
 
 class Sizes(NamedTuple):
-    """What a layout has to hold, in points: its width, the labels in the order of `Cell.edges`, the nodes' widths."""
+    """What a layout has to hold, in points: its width, the labels in the order of the arrows, the nodes' widths."""
 
     width: float
     labels: Sequence[Size]
@@ -65,7 +64,7 @@ class Layout:
         return 2 * float(max(ends))
 
 
-def layout(cell: Cell, sizes: Sizes) -> Layout:
+def layout(cell: Drawable, sizes: Sizes) -> Layout:
     """A layout of `cell` without conflicts, from mild measures to strong ones, or the best one seen."""
     orders = layered(cell)[:_CANDIDATES]
     seen: list[Layout] = []
@@ -122,7 +121,8 @@ def _column_x(layers: Layers, sizes: Sizes) -> dict[int, float]:
     for width, gap in zip(widths[1:], gaps, strict=True):
         middles += [right + gap / 2, right + gap + width / 2]
         right += gap + width
-    del middles[-2]  # the last gap has no way points
+    if _ends_bare(layers):
+        del middles[-2]  # the last gap has no way points
     return {item: at for column, at in zip(layers.columns, middles, strict=True) for item in column}
 
 
@@ -135,14 +135,21 @@ def _gap_widths(layers: Layers, sizes: Sizes, total: float) -> np.ndarray:
             needs[gap_of[chain[1]]] = max(needs[gap_of[chain[1]]], label.width + HEAD + TAIL)
         for gap in {gap_of[item] for item in chain[1:-1:2]}:
             shares[gap] += _BUSY
-    shares[-1] = _LAST_GAP
+    if _ends_bare(layers):
+        shares[-1] = _LAST_GAP
     free = total - needs.sum()
     return needs + free * shares / shares.sum() if free > 0 else needs * total / needs.sum()
 
 
 def _node_columns(layers: Layers) -> list[list[int]]:
     nodes = set(layers.nodes())
-    return [[item for item in column if item in nodes] for column in (*layers.columns[::2], layers.columns[-1])]
+    columns = [*layers.columns[::2], *(layers.columns[-1:] if _ends_bare(layers) else ())]
+    return [[item for item in column if item in nodes] for column in columns]
+
+
+def _ends_bare(layers: Layers) -> bool:
+    """Whether the output follows the column before it without a column of way points."""
+    return len(layers.columns) % 2 == 0
 
 
 def _tracks(layers, x, y, nodes: dict[int, Box], limits: Mapping[int, tuple[float, float]] | None) -> list[Track]:
@@ -164,7 +171,7 @@ def _points(chain: Sequence[int], x, y, nodes: Mapping[int, Box], port: Point) -
 def _limits(layers: Layers, y, heights) -> dict[int, tuple[float, float]]:
     """How low and how high an item may move in its column while all others keep their room."""
     limits, nodes = {}, len(layers.nodes())
-    for column in layers.columns:
+    for column in filter(None, layers.columns):
         above = [np.inf, *(y[upper] - apart(upper, lower, heights, nodes) for upper, lower in pairwise(column))]
         below = [*(y[lower] + apart(upper, lower, heights, nodes) for upper, lower in pairwise(column)), -np.inf]
         limits |= {item: pair for item, *pair in zip(column, below, above, strict=True)}

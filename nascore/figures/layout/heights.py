@@ -64,7 +64,7 @@ def settle(
     weights, constant = weights / (total := _REST + weights.sum(axis=1))[:, None], constant / total
     nodes, down = len(layers.nodes()), np.zeros(len(total))
     columns = []
-    for column in layers.columns:
+    for column in filter(None, layers.columns):  # no arrow may pass between two columns
         down[list(column)] = np.arange(len(column)) * NODE
         between = [stretch * apart(*pair, heights, nodes) for pair in pairwise(column)]
         columns.append((list(column), weights[list(column)], constant[list(column)], total[list(column)], between))

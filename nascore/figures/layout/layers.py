@@ -9,13 +9,24 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
-from typing import NamedTuple
-
-from nascore.genotypes import INPUTS, Cell
+from typing import NamedTuple, Protocol
 
 _STARTS = 10  # orders to begin from
 _PASSES = 6  # of exchanges
 _FREE = 0.4  # what crossing a concatenation arrow counts, next to 1 for a labelled one
+
+
+class Drawable(Protocol):
+    """A cell of any kind: its first `inputs` nodes are given, `output` is its last, and arrows lead to later nodes.
+
+    Edges and arrows are (operation, source, target); arrows without an operation come last and lead to the output.
+    """
+
+    inputs: int
+    output: int
+
+    def edges(self) -> Sequence[tuple[str, int, int]]: ...
+    def arrows(self) -> Sequence[tuple[str | None, int, int]]: ...
 
 
 class Arrow(NamedTuple):
@@ -31,7 +42,7 @@ class Layers:
     """`columns` lists items from top to bottom: nodes by their number (the output comes last), then way points.
 
     `chains` holds for each arrow the items that it passes, its source and target included. Nodes stand in the even
-    columns, except for the output: it follows the last of the others directly.
+    columns, except for an output to which no operation leads: it follows the last of the others directly.
     """
 
     arrows: tuple[Arrow, ...]
@@ -44,9 +55,9 @@ class Layers:
         return range(self.columns[-1][0] + 1)
 
 
-def layered(cell: Cell) -> list[Layers]:
+def layered(cell: Drawable) -> list[Layers]:
     """The different orders found, with c(k-2) above c(k-1), those with the fewest crossings first."""
-    arrows = _arrows(cell)
+    arrows = [Arrow(*arrow) for arrow in cell.arrows()]
     columns, chains = _way_points(arrows, _ranks(cell))
     near = _neighbours(arrows, chains)
     found = {}
@@ -58,23 +69,19 @@ def layered(cell: Cell) -> list[Layers]:
     return [Layers(tuple(arrows), crossings, order, chains) for order, crossings in ranked]
 
 
-def _arrows(cell: Cell) -> list[Arrow]:
-    output = INPUTS + len(cell.nodes)
-    return [Arrow(*edge) for edge in cell.edges()] + [Arrow(None, node, output) for node in sorted(cell.concat)]
-
-
-def _ranks(cell: Cell) -> dict[int, int]:
-    ranks = dict.fromkeys(range(INPUTS), 0)
-    for node, edges in cell.numbered():
-        ranks[node] = 1 + max((ranks[source] for _, source in edges), default=0)
-    ranks[INPUTS + len(cell.nodes)] = 1 + max(ranks.values())
+def _ranks(cell: Drawable) -> dict[int, int]:
+    ranks = dict.fromkeys(range(cell.inputs), 0)
+    for node in range(cell.inputs, cell.output):
+        ranks[node] = 1 + max((ranks[source] for _, source, target in cell.arrows() if target == node), default=0)
+    ranks[cell.output] = 1 + max(ranks.values())
     return ranks
 
 
 def _way_points(arrows: list[Arrow], ranks: dict[int, int]) -> tuple[list[list[int]], tuple[tuple[int, ...], ...]]:
     """Columns at twice the ranks, so that every arrow with a label passes a column in which the label has room."""
     output = max(ranks)
-    at = {node: 2 * rank - (node == output) for node, rank in ranks.items()}
+    bare = not any(arrow.operation for arrow in arrows if arrow.target == output)
+    at = {node: 2 * rank - (bare and node == output) for node, rank in ranks.items()}
     columns: list[list[int]] = [[] for _ in range(at[output] + 1)]
     for node, column in at.items():
         columns[column].append(node)
