@@ -1,7 +1,12 @@
 """Layers rewritten to move fewer bytes on a CPU, with the same results.
 
-A supernet step is bound by memory, not by arithmetic: what helps is to read and write each activation as seldom as
-possible. All take and give channels-last activations (N, C, H, W).
+A supernet step is bound by memory, not by arithmetic: what helps is to read, write and keep each activation as seldom
+as possible. All take and give channels-last activations (N, C, H, W). The normalising ones return, beside their output,
+the mean and the unbiased variance (channels,) that running statistics take.
+
+They compute their statistics themselves, because torch's BatchNorm of channels-last float32 on a CPU adds a channel's
+values up one by one: at 64 images of 32x32 it is ten times further from the truth than in the ordinary layout
+(torch 2.14.1).
 """
 
 import torch
@@ -9,59 +14,95 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional as F
 
+_LARGE = 2**17  # values from which on a 5x5 depthwise weight gradient is faster in two halves
 
-class PointwiseNorm(torch.autograd.Function):
-    """A 1x1 convolution and the BatchNorm after it, as one matrix product.
 
-    The statistics of y = W x follow from those of x: its mean is W mean(x), its covariance W cov(x) W', and cov(x) is
-    one small matrix product. So the normalised output is computed at once, with the scale folded into the weights,
-    and y itself is neither written nor kept. The backward pass takes the same road: the gradient of y is an affine
-    function of the incoming gradient g and of x, so that x'g and x'x say all that is not itself of the size of x.
+class Norm(torch.autograd.Function):
+    """BatchNorm without affine parameters, by the batch's statistics.
 
-    apply(x, weight, scale, eps): x (N, C, H, W), weight (O, C, 1, 1), scale (O,) or None -> normalised y
-    (N, O, H, W), and of y the mean (O,) and the unbiased variance (O,), as running statistics take them.
-
-    It is also the more exact way: torch's own BatchNorm of channels-last float32 on a CPU is off by 1e-5 of the output
-    at 32 images of 32x32 (torch 2.14.1; 6e-8 in the ordinary layout), this by about 1e-7.
+    apply(x, eps): x (N, C, H, W) -> the normalised x, mean, variance.
     """
 
     @staticmethod
-    def forward(ctx: FunctionCtx, x: Tensor, weight: Tensor, scale: Tensor | None, eps: float):
-        rows, w = _rows(x), weight.flatten(1).t()
-        count = rows.shape[0] * rows.shape[1]
-        mean_x = _total(rows) / count
-        gram = torch.bmm(rows.transpose(1, 2), rows).sum(0)
-        mean = mean_x @ w
-        variance = torch.addcmul((w * (gram @ w)).sum(0) / count, mean, mean, value=-1).clamp_(min=0.0)
-        inverse = (variance + eps).rsqrt_()
-        factor = inverse if scale is None else inverse * scale
-        y = _affine(x, w * factor, mean * -factor)
-        ctx.save_for_backward(x, weight, scale, gram, mean_x, mean, inverse)
-        variance *= count / max(count - 1, 1)
+    def forward(ctx: FunctionCtx, x: Tensor, eps: float):
+        centred, mean, variance, inverse = _centre(x.clone(memory_format=torch.channels_last), eps)
+        ctx.save_for_backward(centred, inverse)
         ctx.mark_non_differentiable(mean, variance)
-        return y, mean, variance
+        return centred * _by_channel(inverse), mean, variance
 
     @staticmethod
     @once_differentiable
     def backward(ctx: FunctionCtx, g: Tensor, _mean: None, _variance: None):
-        x, weight, scale, gram, mean_x, mean, inverse = ctx.saved_tensors
-        g = g.contiguous(memory_format=torch.channels_last)
-        rows, along = _rows(x), _rows(g)
-        w, count = weight.flatten(1).t(), rows.shape[0] * rows.shape[1]
-        total = _total(along)
-        cross = torch.bmm(rows.transpose(1, 2), along).sum(0)  # x'g
-        for_scale = inverse * torch.addcmul((w * cross).sum(0), mean, total, value=-1)  # sum of g times normalised y
-        factor = inverse if scale is None else inverse * scale
-        # the gradient of y is factor * g - slope * y - shift
-        slope = factor * inverse * for_scale / count
-        shift = torch.addcmul(factor * total / count, slope, mean, value=-1)
-        sloped, for_weight = w * slope, None
-        if ctx.needs_input_grad[1]:
-            for_weight = cross * factor - gram @ sloped - torch.outer(mean_x * count, shift)
-            for_weight = for_weight.t().reshape(weight.shape)
-        for_x = _affine(g, (w * factor).t(), (w @ shift).neg_())
-        _rows(for_x).flatten(0, 1).addmm_(rows.flatten(0, 1), sloped @ w.t(), alpha=-1)
-        return for_x, for_weight, None if scale is None else for_scale, None
+        return _through_norm(g, *ctx.saved_tensors, None, (True, False))[0], None
+
+
+class ConvolutionNorm(torch.autograd.Function):
+    """A dense convolution of stride 1 that keeps the size, and the BatchNorm after it.
+
+    apply(x, weight, scale, eps): x (N, C, H, W), weight (O, C, k, k), scale (O,) or None -> the normalised output
+    (N, O, H, W), times `scale` by channel, mean, variance.
+    """
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, x: Tensor, weight: Tensor, scale: Tensor | None, eps: float):
+        centred, mean, variance, inverse = _centre(_convolution(x, weight), eps)
+        ctx.save_for_backward(x, weight, centred, inverse, scale)
+        ctx.mark_non_differentiable(mean, variance)
+        return centred * _by_channel(inverse if scale is None else inverse * scale), mean, variance
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: FunctionCtx, g: Tensor, _mean: None, _variance: None):
+        x, weight, centred, inverse, scale = ctx.saved_tensors
+        *towards, scaled, _ = ctx.needs_input_grad
+        g, for_scale = _through_norm(g, centred, inverse, scale, (any(towards), scaled))
+        return *_through_convolution(g, x, weight, towards), for_scale, None
+
+
+class ConvolutionNormDepthwise(torch.autograd.Function):
+    """A 1x1 convolution, BatchNorm, ReLU, and a depthwise convolution of stride 1: the middle of a separable one.
+
+    What the ReLU gives is not kept: the backward pass computes it again, in one multiplication.
+
+    apply(x, weight, depthwise, eps): x (N, C, H, W), weight (C, C, 1, 1), depthwise (C, 1, k, k) -> (N, C, H, W), mean,
+    variance.
+    """
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, x: Tensor, weight: Tensor, depthwise: Tensor, eps: float):
+        centred, mean, variance, inverse = _centre(_convolution(x, weight), eps)
+        ctx.save_for_backward(x, weight, depthwise, centred, inverse)
+        ctx.mark_non_differentiable(mean, variance)
+        return _convolution(_activated(centred, inverse), depthwise, len(depthwise)), mean, variance
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: FunctionCtx, g: Tensor, _mean: None, _variance: None):
+        x, weight, depthwise, centred, inverse = ctx.saved_tensors
+        *towards, second, _ = ctx.needs_input_grad
+        activated = _activated(centred, inverse)
+        g, for_depthwise = _through_depthwise(g, activated, depthwise, (any(towards), second))
+        if any(towards):
+            g = torch.ops.aten.threshold_backward(g, activated, 0)
+            g = _through_norm(g, centred, inverse, None, (True, False))[0]
+        return *_through_convolution(g, x, weight, towards), for_depthwise, None
+
+
+class Depthwise(torch.autograd.Function):
+    """A depthwise convolution of stride 1 that keeps the size.
+
+    apply(x, weight): x (N, C, H, W), weight (C, 1, k, k) -> (N, C, H, W).
+    """
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, x: Tensor, weight: Tensor):
+        ctx.save_for_backward(x, weight)
+        return _convolution(x, weight, len(weight))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: FunctionCtx, g: Tensor):
+        return _through_depthwise(g, *ctx.saved_tensors, ctx.needs_input_grad)
 
 
 class AddScaled(torch.autograd.Function):
@@ -85,59 +126,85 @@ class AddScaled(torch.autograd.Function):
         return g, g * weight if ctx.needs_input_grad[1] else None, for_weight
 
 
-class Depthwise5x5(torch.autograd.Function):
-    """A 5x5 depthwise convolution of stride 1, its weight's gradient taken in two halves of three columns.
+def _convolution(x: Tensor, weight: Tensor, groups: int = 1) -> Tensor:
+    y = F.conv2d(x, weight, padding=weight.shape[-1] // 2, groups=groups)
+    return y.contiguous(memory_format=torch.channels_last)  # with one input channel it may come in another layout
+
+
+def _centre(x: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Take each channel's mean off x, in place: x, the mean, the unbiased variance and 1 / the deviation."""
+    count = x.numel() // x.shape[1]
+    mean = x.sum((0, 2, 3)) / count
+    x.sub_(_by_channel(mean))
+    squares = (x * x).sum((0, 2, 3))
+    return x, mean, squares / max(count - 1, 1), (squares / count + eps).rsqrt_()
+
+
+def _activated(centred: Tensor, inverse: Tensor) -> Tensor:
+    return torch.relu_(centred * _by_channel(inverse))
+
+
+def _through_norm(
+    g: Tensor, centred: Tensor, inverse: Tensor, scale: Tensor | None, wanted: tuple[bool, bool]
+) -> tuple[Tensor | None, Tensor | None]:
+    """The gradients of what was normalised and of the scale, as far as they are wanted."""
+    g = g.contiguous(memory_format=torch.channels_last)
+    scale = torch.ones_like(inverse) if scale is None else scale
+    mean = torch.zeros_like(inverse)  # of what is centred already
+    return torch.ops.aten.native_batch_norm_backward(
+        g, centred, scale, None, None, mean, inverse, True, 0.0, (*wanted, False)
+    )[:2]
+
+
+def _through_convolution(
+    g: Tensor, x: Tensor, weight: Tensor, wanted: tuple[bool, ...], groups: int = 1, padding: int | None = None
+) -> tuple[Tensor | None, Tensor | None]:
+    """The gradients of x and of the weight, as far as they are wanted. `padding` is that of the columns."""
+    if not any(wanted):
+        return None, None
+    rows, columns = (side // 2 for side in weight.shape[2:])
+    padding = (rows, columns if padding is None else padding)
+    return torch.ops.aten.convolution_backward(
+        g, x, weight, None, (1, 1), padding, (1, 1), False, (0, 0), groups, (*wanted, False)
+    )[:2]
+
+
+def _through_depthwise(
+    g: Tensor, x: Tensor, weight: Tensor, wanted: tuple[bool, bool]
+) -> tuple[Tensor | None, Tensor | None]:
+    """As `_through_convolution`; the weight's gradient of a large 5x5 convolution in two halves of three columns.
 
     The CPU library has a fast weight gradient for kernels up to three columns wide, and an order of magnitude slower
-    one beyond. Columns 0 to 2 are those of a 5x3 kernel on images moved by one pixel to the right, 2 to 4 to the
-    left.
-
-    apply(x, weight): x (N, C, H, W), weight (C, 1, 5, 5) -> (N, C, H, W).
+    one beyond.
     """
-
-    @staticmethod
-    def forward(ctx: FunctionCtx, x: Tensor, weight: Tensor):
-        ctx.save_for_backward(x, weight)
-        return F.conv2d(x, weight, padding=2, groups=len(weight))
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: FunctionCtx, g: Tensor):
-        x, weight = ctx.saved_tensors
-        for_x = _depthwise_gradients(g, x, weight, (2, 2), (True, False, False))[0]
-        if not ctx.needs_input_grad[1]:
-            return for_x, None
-        columns = weight[..., :3]
-        left, right = (
-            _depthwise_gradients(
-                F.pad(g, (side, 1 - side)), F.pad(x, (1 - side, side)), columns, (2, 1), (False, True, False)
-            )[1]
-            for side in (0, 1)
-        )
-        return for_x, torch.cat([left, right[..., 1:]], dim=3)
-
-
-def _depthwise_gradients(
-    g: Tensor, x: Tensor, weight: Tensor, padding: tuple[int, int], wanted: tuple[bool, bool, bool]
-):
-    return torch.ops.aten.convolution_backward(
-        g, x, weight, None, (1, 1), padding, (1, 1), False, (0, 0), len(weight), wanted
+    g, groups = g.contiguous(memory_format=torch.channels_last), len(weight)
+    if weight.shape[-1] != 5 or x.numel() < _LARGE or not wanted[1]:
+        return _through_convolution(g, x, weight, wanted, groups)
+    for_x, _ = _through_convolution(g, x, weight, (wanted[0], False), groups)
+    # of images with two columns more on their left, a kernel of three columns reads columns -2 to 0 of five
+    left, right = (
+        _through_convolution(g, _padded(x, *sides), weight[..., :3], (False, True), groups, padding=0)[1]
+        for sides in ((2, 0), (0, 2))
     )
+    return for_x, torch.cat([left, right[..., 1:]], dim=3)
+
+
+def _padded(x: Tensor, left: int, right: int) -> Tensor:
+    """x with columns of zeros to its left and right."""
+    n, c, h, w = x.shape
+    padded = x.new_empty(n, h, left + w + right, c).permute(0, 3, 1, 2)
+    padded[..., left : left + w] = x
+    padded[..., :left] = 0
+    padded[..., left + w :] = 0
+    return padded
+
+
+def _by_channel(values: Tensor) -> Tensor:
+    """(C,) -> (C, 1, 1), which multiplies an activation."""
+    return values[:, None, None]
 
 
 def _rows(x: Tensor) -> Tensor:
     """(N, C, H, W), channels last -> (N, H W, C): a view."""
     n, c, h, w = x.shape
     return x.permute(0, 2, 3, 1).view(n, h * w, c)
-
-
-def _total(rows: Tensor) -> Tensor:
-    """(N, H W, C) -> the sums over images and pixels (C,), as matrix products, which read faster than a sum."""
-    ones = rows.new_ones(1, 1, rows.shape[1]).expand(len(rows), 1, rows.shape[1])
-    return torch.bmm(ones, rows).sum((0, 1))
-
-
-def _affine(x: Tensor, matrix: Tensor, bias: Tensor) -> Tensor:
-    """x @ matrix + bias along the channels: as a convolution, which adds the bias without another pass."""
-    y = F.conv2d(x, matrix.t()[:, :, None, None], bias)
-    return y.contiguous(memory_format=torch.channels_last)  # with one input channel it may come in another layout

@@ -122,7 +122,8 @@ class _BilevelStepper(Stepper):
     def _gradient(self, train: Batch, valid: Batch) -> list[Tensor]:
         problem = self.problem
         if self.settings.order == 1:
-            return _gradients(problem.loss(valid)[0], problem.alphas)
+            with _constant(problem.weights):
+                return _gradients(problem.loss(valid)[0], problem.alphas)
         group = self.optimizer.param_groups[0]
         return unrolled_gradient(
             lambda: problem.loss(train)[0],
@@ -181,7 +182,8 @@ def unrolled_gradient(
             with torch.no_grad():
                 for weight, at, along in zip(weights, start, direction, strict=True):
                     weight.copy_(at + sign * epsilon * along)
-            ends.append(_gradients(train_loss(), alphas))
+            with _constant(weights):
+                ends.append(_gradients(train_loss(), alphas))
         return [
             at_unrolled - learning_rate * (ahead - behind) / (2 * epsilon)
             for at_unrolled, ahead, behind in zip(direct, *ends, strict=True)
@@ -199,6 +201,18 @@ def frozen_statistics(module: nn.Module) -> Iterator[None]:
     finally:
         for norm in norms:
             norm.track_running_stats = True
+
+
+@contextmanager
+def _constant(weights: Sequence[Tensor]) -> Iterator[None]:
+    """Let what is computed here not be differentiated by the weights: less is kept, and less goes backward."""
+    try:
+        for weight in weights:
+            weight.requires_grad_(False)
+        yield
+    finally:
+        for weight in weights:
+            weight.requires_grad_(True)
 
 
 @contextmanager

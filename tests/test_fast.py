@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from nascore.kernels import AddScaled, Depthwise5x5, PointwiseNorm
+from nascore.kernels import AddScaled, Depthwise, ConvolutionNorm
 from nascore.operations import DARTS
 from nascore.optimization import frozen_statistics, unrolled_gradient
 from nascore.relaxations import EdgeWeights
@@ -147,7 +147,7 @@ def test_a_pointwise_convolution_and_its_norm(images, inputs, outputs, side, sca
     scale = torch.randn(outputs).double().requires_grad_() if scaled else None
     mean, variance = torch.zeros(outputs).double(), torch.ones(outputs).double()
     expected = F.batch_norm(F.conv2d(x, weight), mean, variance, scale, None, True, 1.0, 1e-5)
-    found, found_mean, found_variance = PointwiseNorm.apply(x, weight, scale, 1e-5)
+    found, found_mean, found_variance = ConvolutionNorm.apply(x, weight, scale, 1e-5)
     towards, needed = torch.randn_like(expected), [x, weight, *([scale] if scaled else [])]
     assert_same(torch.autograd.grad(found, needed, towards), torch.autograd.grad(expected, needed, towards), 1e-9)
     assert_same([found, found_mean, found_variance], [expected, mean, variance])
@@ -166,7 +166,7 @@ def test_adding_a_scaled_term():
 def test_a_5x5_depthwise_convolution(size):
     x = torch.randn(2, 3, *size).double().contiguous(memory_format=torch.channels_last).requires_grad_()
     weight = torch.randn(3, 1, 5, 5).double().requires_grad_()
-    expected, found = F.conv2d(x, weight, padding=2, groups=3), Depthwise5x5.apply(x, weight)
+    expected, found = F.conv2d(x, weight, padding=2, groups=3), Depthwise.apply(x, weight)
     towards = torch.randn_like(expected)
     assert_same([found], [expected])
     assert_same(torch.autograd.grad(found, (x, weight), towards), torch.autograd.grad(expected, (x, weight), towards))

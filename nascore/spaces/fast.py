@@ -14,14 +14,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nascore.genotypes import INPUTS
-from nascore.kernels import AddScaled, Depthwise5x5, PointwiseNorm
+from nascore.kernels import AddScaled, ConvolutionNorm, ConvolutionNormDepthwise, Depthwise, Norm
 from nascore.operations import FactorizedReduce
 from nascore.relaxations import EdgeWeights
 from nascore.spaces.cells import CellSpace, CellSupernet, SearchCell
 
 _POOLS = ("max_pool_3x3", "avg_pool_3x3")
-
-_LARGE = 2**17  # values from which on a 5x5 depthwise convolution is faster with its gradient in two halves
 
 
 class FastSearchCell(SearchCell):
@@ -158,15 +156,19 @@ class _Sum:
 def _separable(module: nn.Sequential, activated: Tensor, scale: Tensor) -> Tensor:
     """[depthwise, 1x1, BatchNorm], ReLU and the same again, on what its first ReLU would give."""
     _, depthwise, pointwise, norm, _, depthwise2, pointwise2, norm2 = module
-    x = _pointwise(pointwise.weight, norm, _depthwise(depthwise.weight, activated, depthwise.stride))
-    # nothing before needs this value for its gradient: it may be overwritten
-    return _pointwise(pointwise2.weight, norm2, _depthwise(depthwise2.weight, F.relu_(x)), scale)
+    x = _depthwise(depthwise.weight, activated, depthwise.stride)
+    if _rewritten(x, norm):
+        x, mean, variance = ConvolutionNormDepthwise.apply(x, pointwise.weight, depthwise2.weight, norm.eps)
+        _follow(norm, mean, variance)
+    else:
+        x = _depthwise(depthwise2.weight, F.relu_(_convolution(pointwise.weight, norm, x)))
+    return _convolution(pointwise2.weight, norm2, x, scale)
 
 
 def _dilated(module: nn.Sequential, activated: Tensor, scale: Tensor) -> Tensor:
     """A dilated convolution as an ordinary one, on every second pixel."""
     _, depthwise, pointwise, norm = module
-    return _pointwise(pointwise.weight, norm, _depthwise(depthwise.weight, activated), scale)
+    return _convolution(pointwise.weight, norm, _depthwise(depthwise.weight, activated), scale)
 
 
 def _reduced(module: FactorizedReduce, state: _State, scale: Tensor | None = None) -> Tensor:
@@ -176,7 +178,7 @@ def _reduced(module: FactorizedReduce, state: _State, scale: Tensor | None = Non
         halves = [F.conv2d(state.quarter(shift), weight) for shift, weight in enumerate(weights)]
         return _normalise(module.norm, torch.cat(halves, dim=1), scale)
     halves = [
-        PointwiseNorm.apply(state.quarter(shift), weight, scales[shift], module.norm.eps)
+        ConvolutionNorm.apply(state.quarter(shift), weight, scales[shift], module.norm.eps)
         for shift, weight in enumerate(weights)
     ]
     outputs, means, variances = zip(*halves, strict=True)
@@ -189,30 +191,29 @@ def _aligned(module: nn.Module, state: _State) -> Tensor:
     if isinstance(module, FactorizedReduce):
         return _reduced(module, state)
     _, convolution, norm = module
-    return _pointwise(convolution.weight, norm, state.relu)
+    return _convolution(convolution.weight, norm, state.relu)
 
 
 def _normal(x: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
     """`x` normalised by its own statistics, and its mean and unbiased variance by channel."""
     if x.device.type == "cpu":
-        itself = torch.eye(x.shape[1], dtype=x.dtype)[:, :, None, None]
-        return PointwiseNorm.apply(x, itself, None, eps)
+        return Norm.apply(x, eps)
     mean, variance = x.new_zeros(x.shape[1]), x.new_ones(x.shape[1])
     return F.batch_norm(x, mean, variance, None, None, True, 1.0, eps), mean, variance
 
 
 def _depthwise(weight: Tensor, x: Tensor, stride: tuple[int, int] = (1, 1)) -> Tensor:
     """A depthwise convolution that keeps the size at stride 1."""
-    if x.device.type == "cpu" and weight.shape[-1] == 5 and stride == (1, 1) and x.numel() >= _LARGE:
-        return Depthwise5x5.apply(x, weight)
+    if x.device.type == "cpu" and stride == (1, 1):
+        return Depthwise.apply(x, weight)
     return F.conv2d(x, weight, stride=stride, padding=weight.shape[-1] // 2, groups=len(weight))
 
 
-def _pointwise(weight: Tensor, norm: nn.BatchNorm2d, x: Tensor, scale: Tensor | None = None) -> Tensor:
-    """A 1x1 convolution and the affine-less BatchNorm after it, times `scale` (channels,)."""
+def _convolution(weight: Tensor, norm: nn.BatchNorm2d, x: Tensor, scale: Tensor | None = None) -> Tensor:
+    """A dense convolution and the affine-less BatchNorm after it, times `scale` (channels,)."""
     if not _rewritten(x, norm):
-        return _normalise(norm, F.conv2d(x, weight), scale)
-    y, mean, variance = PointwiseNorm.apply(x, weight, scale, norm.eps)
+        return _normalise(norm, F.conv2d(x, weight, padding=weight.shape[-1] // 2), scale)
+    y, mean, variance = ConvolutionNorm.apply(x, weight, scale, norm.eps)
     _follow(norm, mean, variance)
     return y
 
