@@ -9,8 +9,8 @@ from nascore.optimization import Bilevel, Stepper
 from nascore.relaxations import Softmax
 from nascore.search import SearchProblem
 from nascore.spaces import CellSpace
-from nascore.spaces.cells import CellSupernet
 from nascore.spaces.fast import FastCellSupernet
+from nascore.spaces.plain import CellSupernet
 
 FORMS = {"plain": CellSupernet, "fast": FastCellSupernet}
 

@@ -13,7 +13,8 @@ class Architecture:
     """Cell type -> alpha (edges, operations), drawn as `std` times a standard normal; and -> alive, bools of the same
     shape.
 
-    `alive` stays on the CPU: it decides what is computed. DARTS starts from std = 1e-3.
+    `alive` stays on the CPU, where it decides what is computed; relaxations see a copy beside alpha. DARTS starts from
+    std = 1e-3.
     """
 
     def __init__(self, shapes: Mapping[str, tuple[int, int]], generator: torch.Generator, std: float = 1e-3):
@@ -22,9 +23,20 @@ class Architecture:
         }
         self.alive = {kind: torch.ones(shape, dtype=torch.bool) for kind, shape in shapes.items()}
 
+    @property
+    def alive(self) -> dict[str, Tensor]:
+        return self._alive
+
+    @alive.setter
+    def alive(self, masks: Mapping[str, Tensor]) -> None:
+        self._alive = {kind: mask.cpu() for kind, mask in masks.items()}
+        # copied here once: a copy in every step would make the device wait for the CPU
+        self._masks = {kind: mask.to(self.alpha[kind].device) for kind, mask in self._alive.items()}
+
     def to(self, device: torch.device) -> "Architecture":
         for alpha in self.alpha.values():
             alpha.data = alpha.data.to(device)
+        self.alive = self._alive
         return self
 
     def parameters(self) -> list[nn.Parameter]:
@@ -33,12 +45,19 @@ class Architecture:
     def strengths(self, relaxation: Relaxation, progress: float = 0.0) -> dict[str, Tensor]:
         """Cell type -> weights without randomness, detached: what derivation, pruning and figures read."""
         with torch.no_grad():
-            return {kind: relaxation.strengths(alpha, self.alive[kind], progress) for kind, alpha in self.alpha.items()}
+            return {
+                kind: relaxation.strengths(alpha, self._masks[kind], progress) for kind, alpha in self.alpha.items()
+            }
 
     def weights(self, relaxation: Relaxation, progress: float, generator: torch.Generator) -> dict[str, EdgeWeights]:
         """Cell type -> the weights of one forward pass, drawn once for all cells of the type."""
+        weights = {
+            kind: relaxation.weights(alpha, self._masks[kind], progress, generator)
+            for kind, alpha in self.alpha.items()
+        }
         return {
-            kind: relaxation.weights(alpha, self.alive[kind], progress, generator) for kind, alpha in self.alpha.items()
+            kind: drawn if drawn.active is not None else EdgeWeights(drawn.values, self._alive[kind])
+            for kind, drawn in weights.items()
         }
 
     def keep(self, alive: Mapping[str, Tensor]) -> int:
@@ -52,7 +71,7 @@ class Architecture:
         return {"alpha": alpha, "alive": dict(self.alive)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.alive = {kind: mask.cpu() for kind, mask in state["alive"].items()}
+        self.alive = state["alive"]
         with torch.no_grad():
             for kind, value in state["alpha"].items():
                 self.alpha[kind].copy_(value)

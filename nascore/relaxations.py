@@ -1,10 +1,10 @@
 """Relaxation, the second choice: how architecture parameters (alpha) become the weights of candidate operations.
 
 A relaxation sees one cell type at a time: `alpha` and `alive` are (edges, operations). Dead entries (pruned ones) get
-weight 0 and are never computed.
+weight 0 and are never computed. Weights are float32 or float64 whatever precision the supernet computes in.
 """
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,14 +13,23 @@ from nascore.config import Settings
 
 
 class EdgeWeights(NamedTuple):
-    """What a supernet mixes with: `values` (edges, operations), and as bools on the CPU which to compute at all."""
+    """What a supernet mixes with: `values` (edges, operations), and as bools on the CPU which to compute at all.
+
+    A relaxation says `active` only where it computes less than what is alive; `Architecture` fills it in otherwise.
+    """
 
     values: Tensor
-    active: Tensor
+    active: Tensor | None = None
 
 
 class Relaxation(Settings):
-    """Base of the relaxations. `progress` runs from 0 to 1 over the search, for those that anneal."""
+    """Base of the relaxations. `progress` runs from 0 to 1 over the search, for those that anneal.
+
+    `alive` is on the device of `alpha`.
+    """
+
+    samples: ClassVar[bool] = False  # whether each forward pass computes a draw of its own
+    anneals: ClassVar[bool] = False  # whether `progress` matters
 
     def strengths(self, alpha: Tensor, alive: Tensor, progress: float = 0.0) -> Tensor:
         """What derivation, pruning and figures read, without randomness: (edges, operations), 0 where not alive."""
@@ -28,13 +37,12 @@ class Relaxation(Settings):
 
     def weights(self, alpha: Tensor, alive: Tensor, progress: float, generator: torch.Generator) -> EdgeWeights:
         """The weights of one forward pass; a sampling relaxation draws them from `generator`."""
-        return EdgeWeights(self.strengths(alpha, alive, progress), alive)
+        return EdgeWeights(self.strengths(alpha, alive, progress))
 
 
 class Softmax(Relaxation):
     """Softmax over the living operations of each edge (DARTS, equation 2)."""
 
     def strengths(self, alpha: Tensor, alive: Tensor, progress: float = 0.0) -> Tensor:
-        dead = ~alive.to(alpha.device)
         # an edge that has lost every operation would be 0/0: give it zeros
-        return alpha.masked_fill(dead, -torch.inf).softmax(dim=-1).masked_fill(dead, 0.0)
+        return alpha.masked_fill(~alive, -torch.inf).softmax(dim=-1).masked_fill(~alive, 0.0)

@@ -6,19 +6,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from nascore.kernels import AddScaled, Depthwise, ConvolutionNorm
+from nascore.kernels import AddScaled, ConvolutionNorm, Depthwise
 from nascore.operations import DARTS
 from nascore.optimization import frozen_statistics, unrolled_gradient
 from nascore.relaxations import EdgeWeights
-from nascore.spaces import CellSpace
-from nascore.spaces.cells import CellSupernet
-from nascore.spaces.fast import FastCellSupernet
+from nascore.spaces import CellSpace, NasBench201
+from nascore.spaces.fast import FastBenchmarkSupernet, FastCellSupernet
+from nascore.spaces.plain import BenchmarkSupernet, CellSupernet
 
 
 def pair(space, dtype=torch.float64, seed=0):
     """The plain and the fast supernet of a space, with the same weights."""
     torch.manual_seed(seed)
-    plain, fast = CellSupernet(space, 2, 3).to(dtype), FastCellSupernet(space, 2, 3).to(dtype)
+    forms = (
+        (CellSupernet, FastCellSupernet) if isinstance(space, CellSpace) else (BenchmarkSupernet, FastBenchmarkSupernet)
+    )
+    plain, fast = (form(space, 2, 3).to(dtype) for form in forms)
     for buffer in plain.buffers():
         if buffer.is_floating_point():
             buffer.add_(torch.rand_like(buffer))
@@ -60,6 +63,19 @@ def assert_same(ours, theirs, tolerance=1e-10):
     assert distance(ours, theirs) <= tolerance
 
 
+def check(space, size, seed, *, alive, one, training):
+    """Assert that the fast form gives what the plain form gives: logits, gradients and running statistics."""
+    plain, fast = (net.train(training) for net in pair(space, seed=seed))
+    alphas, weights = mixture(space, alive=alive, one=one)
+    images = torch.randn(3, 2, *size, dtype=torch.float64)
+    for ours, theirs in zip(
+        outcome(fast, images, weights, alphas), outcome(plain, images, weights, alphas), strict=True
+    ):
+        assert_same(ours, theirs)
+    for name, buffer in plain.named_buffers():
+        torch.testing.assert_close(fast.get_buffer(name), buffer, rtol=1e-10, atol=1e-12, msg=name)
+
+
 @settings(max_examples=25)
 @given(
     cells=st.integers(1, 4),
@@ -87,15 +103,22 @@ def test_outputs_gradients_and_statistics_are_those_of_the_plain_form(
         stem=stem,
         operations=tuple(sorted(names)),
     )
-    plain, fast = (net.train(training) for net in pair(space, seed=seed))
-    alphas, weights = mixture(space, alive=alive, one=one)
-    images = torch.randn(3, 2, *size, dtype=torch.float64)
-    for ours, theirs in zip(
-        outcome(fast, images, weights, alphas), outcome(plain, images, weights, alphas), strict=True
-    ):
-        assert_same(ours, theirs)
-    for name, buffer in plain.named_buffers():
-        torch.testing.assert_close(fast.get_buffer(name), buffer, rtol=1e-10, atol=1e-12, msg=name)
+    check(space, size, seed, alive=alive, one=one, training=training)
+
+
+@settings(max_examples=15)
+@given(
+    cells=st.integers(1, 2),
+    names=st.sets(st.sampled_from(NasBench201().operations), min_size=1).filter(lambda names: names != {"none"}),
+    size=st.tuples(st.integers(8, 13), st.integers(8, 13)),
+    alive=st.sampled_from([0.3, 1.0]),
+    one=st.booleans(),
+    training=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+def test_the_same_for_nas_bench_201(cells, names, size, alive, one, training, seed):
+    space = NasBench201(cells=cells, channels=2, operations=tuple(sorted(names)))
+    check(space, size, seed, alive=alive, one=one, training=training)
 
 
 SMALL = CellSpace(cells=3, nodes=2, channels=4, reductions=(1,))

@@ -4,13 +4,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn import functional as F
 
 from nascore.architecture import Architecture
 from nascore.config import override
 from nascore.errors import ConfigError
 from nascore.macro import default_reductions, kinds
 from nascore.relaxations import EdgeWeights, Softmax
-from nascore.spaces import CellSpace
+from nascore.spaces import CellSpace, NasBench201
+from nascore.spaces.fast import FastBenchmarkSupernet, FastCellSupernet
+from nascore.spaces.plain import BenchmarkSupernet, CellSupernet
 
 SMALL = CellSpace(cells=3, channels=4, nodes=2, reductions=(1,))
 
@@ -87,13 +90,43 @@ def test_a_cell_by_hand():
     space = CellSpace(cells=1, channels=2, nodes=2, reductions=(), operations=("skip_connect", "none"))
     a, b = torch.randn(1, 2, 3, 3), torch.randn(1, 2, 3, 3)
     w = torch.tensor([[0.1, 0.9], [0.2, 0.8], [0.3, 0.7], [0.4, 0.6], [0.5, 0.5]])
-    out = space.supernet(1, 2).cells[0](a, b, EdgeWeights(w, torch.ones(5, 2, dtype=torch.bool)))
     first = 0.1 * a + 0.2 * b
-    torch.testing.assert_close(out, torch.cat([first, 0.3 * a + 0.4 * b + 0.5 * first], dim=1))
+    for form in (CellSupernet, FastCellSupernet):
+        out = form(space, 1, 2).cells[0]((a, b), EdgeWeights(w, torch.ones(5, 2, dtype=torch.bool)))
+        torch.testing.assert_close(out, torch.cat([first, 0.3 * a + 0.4 * b + 0.5 * first], dim=1))
+
+
+def test_a_nas_bench_201_cell_by_hand():
+    space = NasBench201(cells=1, channels=2, operations=("skip_connect", "none", "avg_pool_3x3"))
+    x, w = torch.randn(1, 2, 3, 3), torch.rand(6, 3)
+
+    def edge(at, state):
+        return w[at, 0] * state + w[at, 2] * F.avg_pool2d(state, 3, 1, 1, count_include_pad=False)
+
+    first = edge(0, x)
+    second = edge(1, x) + edge(2, first)
+    expected = edge(3, x) + edge(4, first) + edge(5, second)
+    for form in (BenchmarkSupernet, FastBenchmarkSupernet):
+        out = form(space, 1, 2).cells[0]([x], EdgeWeights(w, torch.ones(6, 3, dtype=torch.bool)))
+        torch.testing.assert_close(out, expected)
+
+
+def test_the_nas_bench_201_space():
+    space = NasBench201()
+    assert space.shapes() == {"cell": (6, 5)} and len(space.supernet(3, 10).cells) == 15
+    assert space.edges() == [(0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3)]
+    drawn = [space.random(torch.Generator().manual_seed(seed)) for seed in range(40)]
+    assert len(set(drawn)) > 35 and {name for cell in drawn for name in cell.operations} == set(space.operations)
+
+
+@pytest.mark.parametrize("overrides", [{"operations": ("sep_conv_3x3",)}, {"operations": ("none",)}, {"cells": 0}])
+def test_nas_bench_201_spaces_that_make_no_sense_are_refused(overrides):
+    with pytest.raises(ConfigError):
+        override(NasBench201(), **overrides)
 
 
 def test_what_is_not_active_is_not_computed_and_changes_nothing_else():
-    supernet, x = SMALL.supernet(1, 3).eval(), torch.randn(2, 1, 8, 8)
+    supernet, x = CellSupernet(SMALL, 1, 3).eval(), torch.randn(2, 1, 8, 8)
     zeros, masked = uniform(SMALL), uniform(SMALL)
     for kind in masked:
         zeros[kind].values[0, 3:] = 0.0

@@ -2,3 +2,4 @@
 
 from nascore.spaces.base import Space as Space
 from nascore.spaces.cells import CellSpace as CellSpace
+from nascore.spaces.nasbench201 import NasBench201 as NasBench201

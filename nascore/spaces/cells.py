@@ -1,20 +1,13 @@
-"""The DARTS space: cells whose every edge mixes all candidate operations, and the supernet that computes them.
-
-This is the plain form, written to be read: the reference that any faster one is held against.
-"""
-
-from collections import deque
-from collections.abc import Mapping
+"""The DARTS space: cells whose every edge may hold any candidate operation."""
 
 import torch
-from torch import Tensor, nn
 
 from nascore import operations
 from nascore.genotypes import INPUTS, Cell, Genotype, cell_types
-from nascore.macro import CellStack, Stem, check_layout, default_reductions
+from nascore.macro import Stem, check_layout, default_reductions
 from nascore.operations import OPERATIONS
-from nascore.relaxations import EdgeWeights
 from nascore.spaces.base import Space
+from nascore.spaces.fast import FastCellSupernet
 
 
 class CellSpace(Space):
@@ -44,8 +37,8 @@ class CellSpace(Space):
     def edges(self) -> list[tuple[int, int]]:
         return [(source, INPUTS + node) for node in range(self.nodes) for source in range(INPUTS + node)]
 
-    def supernet(self, in_channels: int, classes: int) -> "CellSupernet":
-        return CellSupernet(self, in_channels, classes)
+    def supernet(self, in_channels: int, classes: int) -> FastCellSupernet:
+        return FastCellSupernet(self, in_channels, classes)
 
     def random(self, generator: torch.Generator, inputs: int = 2) -> Genotype:
         """Each node reads `inputs` different nodes before it, through any operation but `none`, drawn uniformly."""
@@ -60,69 +53,3 @@ class CellSpace(Space):
             drawn = torch.randint(len(usable), (len(sources),), generator=generator).tolist()
             nodes.append(tuple((usable[operation], source) for operation, source in zip(drawn, sources, strict=True)))
         return Cell(tuple(nodes), tuple(range(INPUTS, INPUTS + self.nodes)))
-
-
-class MixedOperation(nn.Module):
-    """All candidate operations of one edge; the output is their sum, each times its weight (DARTS, equation 2)."""
-
-    def __init__(self, names: tuple[str, ...], channels: int, stride: int):
-        super().__init__()
-        self.candidates = nn.ModuleList(operations.build(name, channels, stride, searching=True) for name in names)
-
-    def forward(self, x: Tensor, weights: Tensor, active: list[bool]) -> Tensor | None:
-        """(N, C, H, W) and the edge's weights (operations,) -> the mixture, or None where nothing is active."""
-        mixed = None
-        for operation, weight, computed in zip(self.candidates, weights, active, strict=True):
-            if computed:
-                term = weight * operation(x)
-                mixed = term if mixed is None else mixed + term
-        return mixed
-
-
-class SearchCell(nn.Module):
-    """A cell with a mixed operation on every edge; in a reduction cell those leaving the two inputs have stride 2."""
-
-    def __init__(self, space: CellSpace, channels: int, reduction: bool):
-        super().__init__()
-        self.operations = space.operations
-        self.nodes, self.outputs, self.stride = space.nodes, space.nodes, 2 if reduction else 1
-        strides = [self.stride if source < INPUTS else 1 for source, _ in space.edges()]
-        self.edges = nn.ModuleList(MixedOperation(space.operations, channels, stride) for stride in strides)
-
-    def forward(self, input0: Tensor, input1: Tensor, weights: EdgeWeights) -> Tensor:
-        states, edge = [input0, input1], 0
-        active = weights.active.tolist()
-        for _ in range(self.nodes):
-            total = None
-            for state in list(states):
-                term = self.edges[edge](state, weights.values[edge], active[edge])
-                total = term if total is None else total if term is None else total + term
-                edge += 1
-            states.append(self._nothing(input1) if total is None else total)
-        return torch.cat(states[INPUTS:], dim=1)
-
-    def _nothing(self, x: Tensor) -> Tensor:
-        """What a node without living inputs computes: zeros."""
-        return torch.zeros_like(x[:, :, :: self.stride, :: self.stride])
-
-
-class CellSupernet(CellStack):
-    """Stem, `space.cells` cells that share their architecture parameters by type, pooling and a classifier."""
-
-    def __init__(self, space: CellSpace, in_channels: int, classes: int, cell: type[SearchCell] = SearchCell):
-        super().__init__(
-            lambda kind, channels: cell(space, channels, reduction=kind == "reduce"),
-            cells=space.cells,
-            channels=space.channels,
-            classes=classes,
-            in_channels=in_channels,
-            reductions=space.reductions,
-            normal_types=space.normal_types,
-            stem=space.stem,
-            affine=False,
-        )
-
-    def forward(self, images: Tensor, weights: Mapping[str, EdgeWeights]) -> Tensor:
-        """(N, in_channels, H, W) and the weights of each cell type -> logits (N, classes)."""
-        states = self.outputs(images, lambda at, *inputs: self.cells[at](*inputs, weights[self.kinds[at]]))
-        return self.classify(deque(states, maxlen=1).pop())

@@ -1,44 +1,43 @@
-"""The supernet of the DARTS space with less work: the same modules and the same mathematics, fewer bytes moved.
+"""The supernets with less work: the same modules and the same mathematics, fewer bytes moved.
 
-What `nascore.spaces.cells` does edge by edge is done here once for all edges that share it. For each state (a cell's
-input or an intermediate node) there is one ReLU, one pooling with its normalisation, one rearrangement for dilated
+What `nascore.spaces.plain` does edge by edge is done here once for all edges that share it. For each state (a cell's
+input or a later node) there is one ReLU, one pooling with its normalisation, one rearrangement for dilated
 convolutions; the architecture weight is the scale of an operation's last BatchNorm; `none` is not computed. Parameters,
 buffers and their names are those of the plain form, so that either takes the other's weights.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nascore.genotypes import INPUTS
 from nascore.kernels import AddScaled, ConvolutionNorm, ConvolutionNormDepthwise, Depthwise, Norm
 from nascore.operations import FactorizedReduce
 from nascore.relaxations import EdgeWeights
-from nascore.spaces.cells import CellSpace, CellSupernet, SearchCell
+from nascore.spaces.plain import BenchmarkSupernet, CellSupernet, SearchCell
 
 _POOLS = ("max_pool_3x3", "avg_pool_3x3")
 
 
 class FastSearchCell(SearchCell):
-    """`SearchCell`, computed state by state; see the module."""
+    """`SearchCell`, computed state by state; see the module. On CPUs its activations are channels-last."""
 
-    def forward(self, input0: Tensor, input1: Tensor, weights: EdgeWeights) -> Tensor:
-        states, edge = [_State(input0), _State(input1)], 0
+    def forward(self, inputs: Sequence[Tensor], weights: EdgeWeights) -> Tensor:
+        states, edge = [_State(_channels_last(x)) for x in inputs], 0
         # a row for each operation of each edge, its weight once for each channel: the scale that a BatchNorm takes
-        channels, count = input0.shape[1], weights.values.numel()
+        channels, count = inputs[0].shape[1], weights.values.numel()
         scales = weights.values.reshape(count, 1).expand(count, channels).contiguous().unbind()
         active = weights.active.tolist()
-        for node in range(INPUTS, INPUTS + self.nodes):
+        for node in range(self.inputs, self.inputs + self.nodes):
             total = _Sum()
             for source in range(node):
                 chosen = self._chosen(edge, active[edge], scales)
-                self._add_edge(total, states[source], self.stride if source < INPUTS else 1, chosen)
+                self._add_edge(total, states[source], self.stride if source < self.inputs else 1, chosen)
                 edge += 1
-            states.append(_State(total.value() if total else self._nothing(input1)))
-        return torch.cat([state.x for state in states[INPUTS:]], dim=1)
+            states.append(_State(total.value() if total else self.nothing(inputs)))
+        return self.output([state.x for state in states])
 
     def _chosen(
         self, edge: int, active: list[bool], scales: tuple[Tensor, ...]
@@ -57,6 +56,9 @@ class FastSearchCell(SearchCell):
                 total.add(_reduced(module, state, scale))
             elif name in _POOLS:
                 state.add_pooled(total, name, module, scale)
+            elif name.startswith("nor_conv") and stride == 1:
+                _, convolution, norm = module
+                total.add(_convolution(convolution.weight, norm, state.relu, scale))
             elif name.startswith("sep_conv"):
                 total.add(_separable(module, state.relu, scale))
             elif name.startswith("dil_conv") and stride == 2:
@@ -68,18 +70,23 @@ class FastSearchCell(SearchCell):
 
 
 class FastCellSupernet(CellSupernet):
-    """`CellSupernet`, computed state by state; see the module. On CPUs its activations are channels-last."""
+    """`CellSupernet`, computed state by state; see the module."""
 
-    def __init__(self, space: CellSpace, in_channels: int, classes: int):
-        super().__init__(space, in_channels, classes, FastSearchCell)
+    cell = FastSearchCell
 
     def forward(self, images: Tensor, weights: Mapping[str, EdgeWeights]) -> Tensor:
         """(N, in_channels, H, W) and the weights of each cell type -> logits (N, classes)."""
-        before_last, last = (_State(x.contiguous(memory_format=torch.channels_last)) for x in self.stem(images))
+        before_last, last = (_State(_channels_last(x)) for x in self.stem(images))
         for align, cell, kind in zip(self.preprocess, self.cells, self.kinds, strict=True):
             inputs = _aligned(align.before_last, before_last), _aligned(align.last, last)
-            before_last, last = last, _State(cell(*inputs, weights[kind]))
+            before_last, last = last, _State(cell(inputs, weights[kind]))
         return self.classify(last.x)
+
+
+class FastBenchmarkSupernet(BenchmarkSupernet):
+    """`BenchmarkSupernet`, computed state by state; see the module."""
+
+    cell = FastSearchCell
 
 
 class _State:
@@ -88,7 +95,7 @@ class _State:
     def __init__(self, x: Tensor):
         self.x = x
         self.even = x.shape[2] % 2 == 0 and x.shape[3] % 2 == 0
-        self._pooled: dict[str, tuple[Tensor, Tensor, Tensor]] = {}
+        self._pooled: dict[str, tuple[Tensor, ...]] = {}
         self._quarters: dict[int, Tensor] = {}
 
     @cached_property
@@ -108,11 +115,15 @@ class _State:
             self._quarters[shift] = x[:, :, shift::2, shift::2].contiguous(memory_format=torch.channels_last)
         return self._quarters[shift]
 
-    def add_pooled(self, total: "_Sum", name: str, module: nn.Sequential, scale: Tensor) -> None:
-        """Add `scale` times the pooled and normalised state to `total`.
+    def add_pooled(self, total: "_Sum", name: str, module: nn.Module, scale: Tensor) -> None:
+        """Add `scale` times the pooled and, in the DARTS space, normalised state to `total`.
 
         While training, all edges see the same batch and so the same statistics: the state is normalised once.
         """
+        if not isinstance(module, nn.Sequential):
+            self._pooled.setdefault(name, (module(self.x),))
+            total.add_scaled(*self._pooled[name], scale)
+            return
         pool, norm = module
         if name not in self._pooled:
             pooled = pool(self.x)
@@ -251,3 +262,7 @@ def _from_phases(x: Tensor) -> Tensor:
     n, c, h, w = x.shape
     x = x.permute(0, 2, 3, 1).reshape(2, 2, n // 4, h, w, c)
     return x.permute(2, 3, 0, 4, 1, 5).reshape(n // 4, 2 * h, 2 * w, c).permute(0, 3, 1, 2)
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    return x.contiguous(memory_format=torch.channels_last) if x.device.type == "cpu" else x
