@@ -1,64 +1,161 @@
-"""The fast supernet of the DARTS space against the plain one: 8 cells, 16 channels, 4 nodes, 32x32 images."""
+"""The fast supernet of the DARTS space against the plain one: 8 cells, 16 channels, 4 nodes, 32x32 images.
 
-from collections.abc import Callable
+Public implementations take an architecture step's gradient by the weights too, and throw it away; the plain form is
+measured both ways, and their way is the reference.
+"""
+
+import multiprocessing
+import resource
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
+from torch import Tensor
+from torch.nn import functional as F
 
 from nascore.architecture import Architecture
-from nascore.optimization import Bilevel, Stepper
-from nascore.relaxations import Softmax
+from nascore.config import override
+from nascore.operations import DARTS
+from nascore.optimization import Bilevel, Stepper, frozen_statistics
+from nascore.relaxations import EdgeWeights, Softmax
 from nascore.search import SearchProblem
 from nascore.spaces import CellSpace
 from nascore.spaces.fast import FastCellSupernet
 from nascore.spaces.plain import CellSupernet
 
 FORMS = {"plain": CellSupernet, "fast": FastCellSupernet}
+SPACE = CellSpace()
+
+Calls = dict[str, Callable[[], object]]
 
 
-def groups(device: torch.device, batch: int) -> dict[str, dict[str, Callable[[], object]]]:
-    """A weight step and a first-order architecture step of both forms."""
-    made = {name: _stepper(form, device) for name, form in FORMS.items()}
-    images, labels = torch.randn(batch, 3, 32, 32, device=device), torch.randint(10, (batch,), device=device)
+class OneOperation(Softmax):
+    """One operation of each edge, drawn anew for each pass, as a hard-sampling search computes them."""
 
-    def weight_step(stepper: Stepper) -> None:
-        loss = stepper.problem.loss((images, labels))[0]
-        stepper._update_weights(torch.autograd.grad(loss, stepper.problem.weights))
+    def weights(self, alpha: Tensor, alive: Tensor, progress: float, generator: torch.Generator) -> EdgeWeights:
+        values = self.strengths(alpha, alive)
+        drawn = torch.multinomial(values.detach().cpu(), 1, generator=generator)[:, 0]
+        return EdgeWeights(values, F.one_hot(drawn, values.shape[1]).bool())
 
-    def architecture_step(stepper: Stepper) -> None:
-        stepper._update_alpha(stepper._gradient(None, (images, labels)))
 
-    steps = {"weight step": weight_step, "architecture step": architecture_step}
+def groups(device: torch.device, batch: int) -> dict[str, Calls]:
+    """Each kind of step of both forms."""
+    made = {name: _Steps(form, device, batch) for name, form in FORMS.items()}
+    sampled = {name: _Steps(form, device, batch, relaxation=OneOperation()) for name, form in FORMS.items()}
+    plain, fast = made.values()
     return {
-        f"{what}, batch {batch}": {name: lambda step=step, at=stepper: step(at) for name, stepper in made.items()}
-        for what, step in steps.items()
+        f"weight step, batch {batch}": {"plain": plain.weight, "fast": fast.weight},
+        f"architecture step, batch {batch}": {
+            "plain, all gradients": plain.architecture_as_public_code,
+            "plain, gradients of alpha alone": plain.architecture,
+            "fast": fast.architecture,
+        },
+        f"second-order step, batch {batch}": {
+            "plain, all gradients": plain.second_order_as_public_code,
+            "fast": fast.second_order,
+        },
+        f"one operation an edge, batch {batch}": {
+            "plain, all operations": plain.weight,
+            "plain": sampled["plain"].weight,
+            "fast": sampled["fast"].weight,
+        },
     }
 
 
-def kept(device: torch.device, batch: int) -> dict[str, float]:
-    """MiB of activations that each form keeps for the backward pass of a weight step."""
-    images, labels = torch.randn(batch, 3, 32, 32, device=device), torch.randint(10, (batch,), device=device)
-    return {name: _kept(_stepper(form, device), (images, labels)) for name, form in FORMS.items()}
+def growth(device: torch.device) -> Iterator[tuple[str, int, Calls]]:
+    """What is varied, its value, and a weight step of both forms, one setting after the other."""
+    operations = {2: DARTS[3:5], 4: DARTS[2:6], 8: DARTS}
+    varied = {
+        "cells": {cells: {"cells": cells} for cells in (2, 4, 8, 12)},
+        "channels": {channels: {"channels": channels} for channels in (8, 16, 32)},
+        "operations": {count: {"operations": names} for count, names in operations.items()},
+        "batch": dict.fromkeys((8, 16, 32, 64), {}),
+    }
+    for what, values in varied.items():
+        for value, change in values.items():
+            space = override(CellSpace(cells=4), **change)
+            batch = value if what == "batch" else 16
+            yield what, value, {name: _Steps(form, device, batch, space).weight for name, form in FORMS.items()}
 
 
-def _kept(stepper: Stepper, data: tuple[torch.Tensor, torch.Tensor]) -> float:
+class _Steps:
+    """The steps of a search on one supernet, on the same two batches."""
+
+    def __init__(
+        self,
+        form: type[CellSupernet],
+        device: torch.device,
+        batch: int,
+        space: CellSpace = SPACE,
+        relaxation: Softmax | None = None,
+    ):
+        torch.manual_seed(0)
+        draws = torch.Generator().manual_seed(0)
+        architecture = Architecture(space.shapes(), draws).to(device)
+        problem = SearchProblem(form(space, 3, 10).to(device), architecture, relaxation or Softmax(), draws)
+        optimizer = torch.optim.SGD(problem.weights, 0.025, momentum=0.9, weight_decay=3e-4)
+        self.stepper: Stepper = Bilevel(order=1).start(problem, optimizer, clip=5.0)
+        self.unrolled: Stepper = Bilevel(order=2).start(problem, optimizer, clip=5.0)
+        self.problem = problem
+        self.train, self.valid = (
+            (torch.randn(batch, 3, 32, 32, device=device), torch.randint(10, (batch,), device=device)) for _ in range(2)
+        )
+
+    def weight(self) -> None:
+        loss = self.problem.loss(self.train)[0]
+        gradients = torch.autograd.grad(loss, self.problem.weights, allow_unused=True)
+        self.stepper._update_weights(gradients)
+
+    def architecture(self) -> None:
+        with frozen_statistics(self.problem.supernet):
+            self.stepper._update_alpha(self.stepper._gradient(self.train, self.valid))
+
+    def architecture_as_public_code(self) -> None:
+        loss = self.problem.loss(self.valid)[0]
+        found = torch.autograd.grad(loss, [*self.problem.alphas, *self.problem.weights])
+        self.stepper._update_alpha(found[: len(self.problem.alphas)])
+
+    def second_order(self) -> None:
+        with frozen_statistics(self.problem.supernet):
+            self.unrolled._update_alpha(self.unrolled._gradient(self.train, self.valid))
+
+    def second_order_as_public_code(self) -> None:
+        """The same four passes, each with all gradients."""
+        problem = self.problem
+        for _ in range(4):
+            loss = problem.loss(self.train)[0]
+            found = torch.autograd.grad(loss, [*problem.alphas, *problem.weights])
+        self.unrolled._update_alpha(found[: len(problem.alphas)])
+
+
+def memory(batch: int) -> dict[str, dict[str, float]]:
+    """MiB that a weight step on the CPU keeps for its backward pass, and its peak, of both forms."""
+    spawn = multiprocessing.get_context("spawn")
+    with spawn.Pool(1, maxtasksperchild=1) as pool:  # a process each, whose peak is its own
+        return {name: pool.apply(partial(_memory, form, batch)) for name, form in FORMS.items()}
+
+
+def _memory(form: type[CellSupernet], batch: int) -> dict[str, float]:
+    steps = _Steps(form, torch.device("cpu"), batch)
+    before = _peak()
+    steps.weight()
+    return {"peak": _peak() - before, "kept": _kept(steps)}
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+
+
+def _kept(steps: _Steps) -> float:
     sizes: dict[int, int] = {}
-    weights = {weight.untyped_storage().data_ptr() for weight in stepper.problem.weights}
+    weights = {weight.untyped_storage().data_ptr() for weight in steps.problem.weights}
 
-    def pack(x: torch.Tensor) -> torch.Tensor:
+    def pack(x: Tensor) -> Tensor:
         storage = x.untyped_storage()
         if storage.data_ptr() not in weights:
             sizes[storage.data_ptr()] = storage.nbytes()
         return x
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
-        stepper.problem.loss(data)
+        steps.problem.loss(steps.train)
     return sum(sizes.values()) / 2**20
-
-
-def _stepper(form: type[CellSupernet], device: torch.device) -> Stepper:
-    torch.manual_seed(0)
-    space = CellSpace()
-    architecture = Architecture(space.shapes(), torch.Generator().manual_seed(0)).to(device)
-    problem = SearchProblem(form(space, 3, 10).to(device), architecture, Softmax(), torch.Generator(device))
-    optimizer = torch.optim.SGD(problem.weights, 0.025, momentum=0.9, weight_decay=3e-4)
-    return Bilevel(order=1).start(problem, optimizer, clip=5.0)

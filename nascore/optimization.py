@@ -84,8 +84,14 @@ class Stepper:
 
     def __init__(self, settings: Optimization, problem: Problem, optimizer: torch.optim.SGD, clip: float):
         self.settings, self.problem, self.optimizer, self.clip = settings, problem, optimizer, clip
+        on_gpu = problem.alphas[0].device.type == "cuda"  # where the whole step is recorded and replayed
         self.arch_optimizer = torch.optim.Adam(
-            problem.alphas, settings.learning_rate, settings.betas, weight_decay=settings.weight_decay
+            problem.alphas,
+            settings.learning_rate,
+            settings.betas,
+            weight_decay=settings.weight_decay,
+            fused=on_gpu or None,
+            capturable=on_gpu,
         )
 
     def step(self, train: Batch, valid: Batch | None) -> Outcome:

@@ -20,7 +20,7 @@ from nascore.recipe import Recipe
 from nascore.records import RESULT, WEIGHTS, Run, is_finished, load_run
 
 # Raised when the same configuration may give other results than before, so that old records are not taken for new ones.
-RECORD_VERSION = 1
+RECORD_VERSION = 2
 
 MAX_COMMITTED = 200 * 1024  # bytes of one committed record
 

@@ -10,13 +10,24 @@ from torch.nn import functional as F
 
 from nascore import data
 from nascore.architecture import Architecture
+from nascore.cuda import Replayed
 from nascore.derivation import Derivation
-from nascore.optimization import Batch, Optimization
+from nascore.optimization import Batch, Optimization, Outcome
 from nascore.pruning import Pruning
 from nascore.records import ArchitectureHistory, Result
 from nascore.relaxations import Relaxation
 from nascore.spaces import Space
-from nascore.training import Averages, DataSettings, SgdSettings, evaluate, evaluation_batches
+from nascore.training import (
+    Averages,
+    DataSettings,
+    Precision,
+    SgdSettings,
+    autocast,
+    evaluate,
+    evaluation_batches,
+    set_learning_rate,
+    wide,
+)
 
 
 class SearchSettings(DataSettings, SgdSettings):
@@ -38,16 +49,24 @@ class SearchProblem:
     """The supernet under its architecture: one loss that both kinds of parameters share."""
 
     def __init__(
-        self, supernet: nn.Module, architecture: Architecture, relaxation: Relaxation, generator: torch.Generator
+        self,
+        supernet: nn.Module,
+        architecture: Architecture,
+        relaxation: Relaxation,
+        generator: torch.Generator,
+        precision: Precision = "float32",
     ):
         self.supernet, self.architecture = supernet, architecture
         self.relaxation, self.generator = relaxation, generator
         self.weights, self.alphas = list(supernet.parameters()), architecture.parameters()
         self.progress = 0.0
+        self.precision = precision
 
     def logits(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, classes), at a fresh draw of the relaxation."""
-        return self.supernet(images, self.architecture.weights(self.relaxation, self.progress, self.generator))
+        """(N, C, H, W) -> (N, classes), at a fresh draw of the relaxation, which is never of less than float32."""
+        weights = self.architecture.weights(self.relaxation, self.progress, self.generator)
+        with autocast(self.precision, images.device):
+            return wide(self.supernet(images, weights))
 
     def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         logits = self.logits(batch[0])
@@ -65,9 +84,14 @@ class Search:
         shapes, draws = settings.space.shapes(), torch.Generator().manual_seed(seed)
         self.architecture = Architecture(shapes, draws, settings.alpha_std).to(device)
         supernet = settings.space.supernet(images.info.channels, images.info.classes).to(device)
-        self.problem = SearchProblem(supernet, self.architecture, settings.relaxation, self.generator)
+        self.problem = SearchProblem(
+            supernet, self.architecture, settings.relaxation, self.generator, settings.precision
+        )
         self.stepper = settings.optimization.start(self.problem, settings.optimizer(supernet), settings.gradient_clip)
         self.snapshots = [self._snapshot()]
+        # a draw decides which kernels are launched, so what is sampled cannot be recorded
+        recorded = device.type == "cuda" and not settings.relaxation.samples
+        self._replayed = Replayed(self._flat_step, [self.generator]) if recorded else None
 
     def _batches(
         self, images: data.Dataset, seed: int
@@ -83,16 +107,25 @@ class Search:
     def run_epoch(self) -> dict[str, float]:
         """Update the weights on every training image once; returns losses in nats and accuracies in percent."""
         problem, settings = self.problem, self.settings
-        self.stepper.optimizer.param_groups[0]["lr"] = rate = settings.learning_rate_at(self.epoch)
+        rate = set_learning_rate(self.stepper.optimizer, settings.learning_rate_at(self.epoch))
         averages, valid = Averages(self.device), self.valid.forever() if self.valid else repeat(None)
         problem.supernet.train()
         for train, held_out in zip(self.train, valid, strict=False):
-            outcome = self.stepper.step(train, held_out)
-            averages.add(*outcome, len(train[1]))
+            averages.add(*self._step(train, held_out), len(train[1]))
         self._advance(self.epoch + 1)
         dropped = self._prune()
         self.snapshots.append(self._snapshot())
         return {"learning_rate": rate, "dropped": dropped} | averages.named("train") | self._validate()
+
+    def _step(self, train: Batch, held_out: Batch | None) -> Outcome:
+        if self._replayed is None:
+            return self.stepper.step(train, held_out)
+        alive = tuple(mask.numpy().tobytes() for mask in self.architecture.alive.values())
+        progress = self.problem.progress if self.settings.relaxation.anneals else None
+        return self._replayed((alive, progress), *train, *(held_out or (None, None)))
+
+    def _flat_step(self, images: Tensor, labels: Tensor, *held_out: Tensor | None) -> Outcome:
+        return self.stepper.step((images, labels), None if held_out[0] is None else held_out)
 
     def _advance(self, epoch: int) -> None:
         self.epoch, self.problem.progress = epoch, epoch / self.epochs

@@ -19,6 +19,9 @@ from nascore.records import Result
 EVALUATION_BATCH = 250  # images; changes no result beyond rounding
 
 
+Precision = Literal["float32", "bfloat16"]
+
+
 class DataSettings(Settings):
     """Which images, and how they reach the network."""
 
@@ -68,6 +71,7 @@ class SgdSettings(Settings):
     momentum: float = 0.9
     weight_decay: float
     gradient_clip: float = 5.0  # the largest norm of all gradients together
+    precision: Precision = "float32"  # of convolutions and matrix products; bfloat16 by autocast, for GPUs
 
     def validate(self) -> None:
         super().validate()
@@ -76,9 +80,12 @@ class SgdSettings(Settings):
         self.require(self.gradient_clip > 0, "gradient_clip", "above 0")
 
     def optimizer(self, network: nn.Module) -> torch.optim.SGD:
-        return torch.optim.SGD(
-            network.parameters(), self.learning_rate, momentum=self.momentum, weight_decay=self.weight_decay
-        )
+        parameters = list(network.parameters())
+        device, options = parameters[0].device, {"momentum": self.momentum, "weight_decay": self.weight_decay}
+        if device.type == "cuda":  # a rate on the device, so that a recorded step follows when it changes
+            rate = torch.tensor(self.learning_rate, device=device)
+            return torch.optim.SGD(parameters, rate, fused=True, **options)
+        return torch.optim.SGD(parameters, self.learning_rate, **options)
 
     def learning_rate_at(self, epoch: int) -> float:
         """The learning rate of an epoch, counted from 0."""
@@ -150,6 +157,29 @@ class TrainingSettings(DataSettings, SgdSettings):
         return Training(self, device, seed, root)
 
 
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> float:
+    """Let `optimizer` go on at `rate`, which is returned."""
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], Tensor):
+            device = group["params"][0].device
+            if group["lr"].device != device:  # as read from a checkpoint
+                group["lr"] = group["lr"].to(device)
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+    return rate
+
+
+def autocast(precision: Precision, device: torch.device) -> torch.autocast:
+    """The context in which a network computes with `precision`; see `wide` for what comes out of it."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+
+
+def wide(x: Tensor) -> Tensor:
+    """x as float32 if it is bfloat16: losses are never computed of less."""
+    return x.float() if x.dtype == torch.bfloat16 else x
+
+
 class Averages:
     """Mean loss and accuracy over batches, summed on the device so that nothing waits for it before the end."""
 
@@ -201,7 +231,7 @@ class Training:
 
     def run_epoch(self) -> dict[str, float]:
         """Train on every training image once, evaluate on the test images; losses in nats, accuracies in percent."""
-        self.optimizer.param_groups[0]["lr"] = rate = self.settings.learning_rate_at(self.epoch)
+        rate = set_learning_rate(self.optimizer, self.settings.learning_rate_at(self.epoch))
         drop_path = self.settings.drop_path * self.epoch / self.epochs
         averages = Averages(self.device)
         self.network.train()
@@ -209,22 +239,27 @@ class Training:
             averages.add(*self._step(images, labels, drop_path), len(labels))
         self.network.eval()
         self.epoch += 1
-        test = evaluate(self.network, self.test, self.device)
+        test = evaluate(self._logits, self.test, self.device)
         return {"learning_rate": rate} | averages.named("train") | test.named("test")
 
     def _step(self, images: Tensor, labels: Tensor, drop_path: float) -> tuple[Tensor, Tensor]:
-        logits, auxiliary = networks.with_auxiliary(self.network, images, drop_path, self.generator)
+        with autocast(self.settings.precision, self.device):
+            logits, auxiliary = networks.with_auxiliary(self.network, images, drop_path, self.generator)
         smoothing = self.settings.label_smoothing
-        loss = total = F.cross_entropy(logits, labels, label_smoothing=smoothing)
+        loss = total = F.cross_entropy(wide(logits), labels, label_smoothing=smoothing)
         if auxiliary is not None:
             total = loss + self.settings.auxiliary_weight * F.cross_entropy(
-                auxiliary, labels, label_smoothing=smoothing
+                wide(auxiliary), labels, label_smoothing=smoothing
             )
         self.optimizer.zero_grad()
         total.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.gradient_clip)
         self.optimizer.step()
         return loss.detach(), (logits.detach().argmax(dim=1) == labels).sum()
+
+    def _logits(self, images: Tensor) -> Tensor:
+        with autocast(self.settings.precision, self.device):
+            return wide(self.network(images))
 
     def state_dict(self) -> dict[str, Any]:
         return {

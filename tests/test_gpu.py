@@ -5,10 +5,13 @@ import torch
 
 import nascore
 from nascore.architecture import Architecture
+from nascore.cuda import Replayed
 from nascore.genotypes import PUBLISHED
+from nascore.recipes import darts
 from nascore.relaxations import Softmax
 from nascore.search import Search
-from nascore.spaces import CellSpace
+from nascore.spaces import CellSpace, NasBench201
+from nascore.spaces.plain import BenchmarkSupernet, CellSupernet
 
 pytestmark = [
     pytest.mark.gpu,
@@ -31,6 +34,43 @@ def test_the_supernet_computes_the_same_as_on_the_cpu(generator):
         gradients.append([logits.detach().cpu(), *(gradient.cpu() for gradient in found)])
     for ours, theirs in zip(*gradients, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("space", [CellSpace(cells=3, channels=4, nodes=2), NasBench201(cells=1, channels=4)])
+def test_fast_and_plain_agree_on_the_gpu(space, generator):
+    torch.manual_seed(0)
+    plain = (CellSupernet if isinstance(space, CellSpace) else BenchmarkSupernet)(space, 3, 5).double().cuda()
+    fast = space.supernet(3, 5).double().cuda()
+    fast.load_state_dict(plain.state_dict())
+    architecture = Architecture(space.shapes(), generator, 1.0).to(torch.device("cuda"))
+    images, draws = torch.randn(4, 3, 16, 16).double().cuda(), torch.Generator("cuda")
+    outcomes = []
+    for net in (plain, fast):
+        logits = net(images, architecture.weights(Softmax(), 0.0, draws))
+        outcomes.append(torch.autograd.grad(logits.square().sum(), [*architecture.parameters(), *net.parameters()]))
+    for ours, theirs in zip(*outcomes, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_a_recorded_search_is_the_search(order, monkeypatch):
+    found = []
+    for warm_up in (Replayed.WARM_UP, 10**9):
+        monkeypatch.setattr(Replayed, "WARM_UP", warm_up)
+        torch.manual_seed(0)
+        search = darts.SEARCH.at("smoke", optimization__order=order, epochs=3).start(torch.device("cuda"), seed=0)
+        for _ in range(3):
+            search.run_epoch()
+        assert (search._replayed._replay is not None) == (warm_up < 10**9) and not search._replayed._failed
+        found.append(search.architecture.state_dict()["alpha"])
+    for kind, alpha in found[0].items():
+        torch.testing.assert_close(alpha, found[1][kind], rtol=1e-2, atol=1e-4)
+
+
+def test_a_search_in_bfloat16_learns(tmp_path):
+    found = nascore.run("darts", profile="smoke", device="cuda", root=tmp_path, progress=False, precision="bfloat16")
+    exact = nascore.run("darts", profile="smoke", device="cuda", root=tmp_path, progress=False)
+    assert abs(found.metrics["train_loss"] - exact.metrics["train_loss"]) < 0.2
 
 
 @pytest.mark.parametrize("recipe", ["darts", "darts-second-order", "darts-single-level"])

@@ -15,6 +15,7 @@ from nascore.optimization import Bilevel, SingleLevel, frozen_statistics, unroll
 from nascore.relaxations import Softmax
 from nascore.search import SearchProblem
 from nascore.spaces import CellSpace
+from nascore.spaces.plain import CellSupernet
 
 SPACE = CellSpace(cells=2, channels=2, nodes=1, reductions=(1,), operations=("none", "skip_connect", "sep_conv_3x3"))
 
@@ -25,7 +26,7 @@ def problem(seed=0):
     Smooth, because a finite difference counts the kinks of ReLUs that it steps over and autograd does not.
     """
     torch.manual_seed(seed)
-    supernet = SPACE.supernet(1, 3).double()
+    supernet = CellSupernet(SPACE, 1, 3).double()  # the plain form, which can be differentiated twice
     for module in list(supernet.modules()):
         for name, child in module.named_children():
             if isinstance(child, nn.ReLU):

@@ -87,15 +87,18 @@ def test_what_a_pruning_drops_is_never_computed_again(monkeypatch):
         for operation in list(edge.candidates)[2:]
         for parameter in operation.parameters()
     }
-    used, real = set(), torch.nn.functional.conv2d
+    used, real = set(), F.conv2d
     monkeypatch.setattr(
-        torch.nn.functional,
-        "conv2d",
-        lambda x, weight, *rest, **at: used.add(id(weight)) or real(x, weight, *rest, **at),
+        F, "conv2d", lambda x, weight, *rest, **at: used.add(id(weight)) or real(x, weight, *rest, **at)
     )
     assert search.run_epoch()["dropped"] == 0 and used and not used & dropped
     assert search.snapshots[0]["normal"].isfinite().all() and search.snapshots[1]["normal"][:, 2:].isnan().all()
     assert {name for name, _, _ in search.result().genotype.reduce.edges()} == {"max_pool_3x3"}
+
+
+def test_a_search_in_bfloat16_stays_near_the_one_in_float32():
+    rows = [start(precision=precision).run_epoch() for precision in ("bfloat16", "float32")]
+    assert rows[0] != rows[1] and rows[0]["train_loss"] == pytest.approx(rows[1]["train_loss"], rel=0.05)
 
 
 def test_progress_runs_from_0_to_1():
@@ -144,6 +147,7 @@ def test_profiles_change_numbers_only(name):
         "drop_path",
         "auxiliary_weight",
         "image_size",
+        "precision",
     }
     for profile, changes in recipe.profiles.items():
         assert {key.split("__")[-1] for key in changes} <= scale, profile

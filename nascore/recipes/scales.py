@@ -28,7 +28,7 @@ SEARCH = {
         "space__channels": 4,
         "space__nodes": 3,
     },
-    "gpu": {"dataset": "cifar10", "epochs": 25, "batch_size": 256, "learning_rate": 0.1},
+    "gpu": {"dataset": "cifar10", "epochs": 25, "batch_size": 256, "learning_rate": 0.1, "precision": "bfloat16"},
 }
 
 # retraining of derived networks and baselines
@@ -57,5 +57,12 @@ RETRAINING = {
         "drop_path": 0.0,
         "auxiliary_weight": 0.0,
     },
-    "gpu": {"epochs": 40, "cells": 8, "batch_size": 128, "learning_rate": 0.05, "cutout": 16},
+    "gpu": {
+        "epochs": 40,
+        "cells": 8,
+        "batch_size": 128,
+        "learning_rate": 0.05,
+        "cutout": 16,
+        "precision": "bfloat16",
+    },
 }

@@ -147,9 +147,12 @@ class _Sum:
         self._plain = term if self._plain is None else self._plain.add_(term)
 
     def add_scaled(self, term: Tensor, scale: Tensor) -> None:
-        # every channel has the same scale, and a number's gradient is cheaper than a vector's
-        total = torch.zeros_like(term) if self._plain is None else self._plain
-        self._plain = AddScaled.apply(total, term, scale[0])
+        weight = scale[0]  # every channel has the same scale, and a number's gradient is cheaper than a vector's
+        if _in_kernels(term):
+            total = torch.zeros_like(term) if self._plain is None else self._plain
+            self._plain = AddScaled.apply(total, term, weight)
+        else:
+            self.add(term * weight)
 
     def add_in_phases(self, term: Tensor) -> None:
         self._phased = term if self._phased is None else self._phased.add_(term)
@@ -207,15 +210,16 @@ def _aligned(module: nn.Module, state: _State) -> Tensor:
 
 def _normal(x: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
     """`x` normalised by its own statistics, and its mean and unbiased variance by channel."""
-    if x.device.type == "cpu":
+    if _in_kernels(x):
         return Norm.apply(x, eps)
-    mean, variance = x.new_zeros(x.shape[1]), x.new_ones(x.shape[1])
+    mean = x.new_zeros(x.shape[1], dtype=torch.promote_types(x.dtype, torch.float32))
+    variance = torch.ones_like(mean)
     return F.batch_norm(x, mean, variance, None, None, True, 1.0, eps), mean, variance
 
 
 def _depthwise(weight: Tensor, x: Tensor, stride: tuple[int, int] = (1, 1)) -> Tensor:
     """A depthwise convolution that keeps the size at stride 1."""
-    if x.device.type == "cpu" and stride == (1, 1):
+    if stride == (1, 1) and _in_kernels(x):
         return Depthwise.apply(x, weight)
     return F.conv2d(x, weight, stride=stride, padding=weight.shape[-1] // 2, groups=len(weight))
 
@@ -238,8 +242,8 @@ def _normalise(norm: nn.BatchNorm2d, x: Tensor, scale: Tensor | None = None) -> 
 
 
 def _rewritten(x: Tensor, norm: nn.BatchNorm2d) -> bool:
-    """Whether a 1x1 convolution and its BatchNorm are computed as one product: on CPUs, from the batch's statistics."""
-    return x.device.type == "cpu" and norm.training
+    """Whether a convolution and its BatchNorm are one piece: on CPUs, by the batch's statistics, in full precision."""
+    return norm.training and _in_kernels(x)
 
 
 def _follow(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor) -> None:
@@ -262,6 +266,11 @@ def _from_phases(x: Tensor) -> Tensor:
     n, c, h, w = x.shape
     x = x.permute(0, 2, 3, 1).reshape(2, 2, n // 4, h, w, c)
     return x.permute(2, 3, 0, 4, 1, 5).reshape(n // 4, 2 * h, 2 * w, c).permute(0, 3, 1, 2)
+
+
+def _in_kernels(x: Tensor) -> bool:
+    """Whether `nascore.kernels` are for this activation: they are written for CPUs, and know nothing of autocast."""
+    return x.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
 
 
 def _channels_last(x: Tensor) -> Tensor:
