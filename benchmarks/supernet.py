@@ -69,7 +69,7 @@ def growth(device: torch.device) -> Iterator[tuple[str, int, Calls]]:
         "cells": {cells: {"cells": cells} for cells in (2, 4, 8, 12)},
         "channels": {channels: {"channels": channels} for channels in (8, 16, 32)},
         "operations": {count: {"operations": names} for count, names in operations.items()},
-        "batch": dict.fromkeys((8, 16, 32, 64), {}),
+        "batch": {batch: {} for batch in (8, 16, 32, 64)},
     }
     for what, values in varied.items():
         for value, change in values.items():

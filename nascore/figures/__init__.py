@@ -11,8 +11,14 @@ None of them shows it.
 
 from nascore.figures.cells import draw_cell, draw_genotype, drawn_boxes, genotype_table
 from nascore.figures.curves import draw_comparison, draw_training, metric_label, training_table
+from nascore.figures.density import draw_density
+from nascore.figures.functions import draw_function
+from nascore.figures.landscape import draw_landscape
 from nascore.figures.saving import save
+from nascore.figures.speed import draw_speed
+from nascore.figures.stages import draw_stages
 from nascore.figures.style import COLUMN, OPERATION_COLOURS, PAGE, node_name, operation_look, style
+from nascore.figures.survivors import draw_survivors
 from nascore.figures.weights import draw_weights
 
 __all__ = [
@@ -21,7 +27,13 @@ __all__ = [
     "PAGE",
     "draw_cell",
     "draw_comparison",
+    "draw_density",
+    "draw_function",
     "draw_genotype",
+    "draw_landscape",
+    "draw_speed",
+    "draw_stages",
+    "draw_survivors",
     "draw_training",
     "draw_weights",
     "drawn_boxes",

@@ -1,6 +1,6 @@
 """Cells drawn as papers print them: inputs on the left, an arrow for each operation, the output on the right."""
 
-from functools import cache, lru_cache
+from functools import lru_cache
 from string import ascii_lowercase
 
 import pandas as pd
@@ -8,15 +8,12 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
-from matplotlib.layout_engine import PlaceHolderLayoutEngine
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
-from matplotlib.textpath import TextPath
 from matplotlib.transforms import Bbox
 
 from nascore.figures.layout import Box, Drawable, Layout, Size, Sizes, layout
-from nascore.figures.style import COLUMN, INK, PAGE, node_name, operation_look, style
+from nascore.figures.style import COLUMN, FIXED, INK, PAGE, node_name, operation_look, style, text_width
 from nascore.genotypes import AnyGenotype
 
 _LABEL, _NODE = 6.0, 7.0  # type sizes, points
@@ -26,8 +23,6 @@ _BETWEEN = 8.0  # points between the cells of a genotype
 _OPERATION = "-|>,head_length=3.6,head_width=1.5"
 _CONCAT = "-|>,head_length=3,head_width=1.2"
 _CONCAT_COLOUR = "#b0b0b0"
-# keeps axes where they are put; with "none" matplotlib falls back to what the style says when it saves
-_FIXED = PlaceHolderLayoutEngine(adjust_compatible=True, colorbar_gridspec=True)
 _OUTER, _INNER, _EMPTY = "#f4f0e1", "#e8eef6", "#ffffff"
 
 
@@ -64,7 +59,7 @@ def draw_genotype(genotype: AnyGenotype, *, width: float | None = None, across: 
     plans = [_plan(cell, each) for cell in cells.values()]
     with style():
         boxes, height = _rows([plan.height() + 2 * _EDGE + above for plan in plans], across)
-        figure = plt.figure(figsize=(width, height / 72), layout=_FIXED)
+        figure = plt.figure(figsize=(width, height / 72), layout=FIXED)
         for at, (name, cell) in enumerate(cells.items()):
             left, (top, high) = at % across * (each + _BETWEEN), boxes[at]
             frame = (left / 72 / width, 1 - (top + high) / height, each / 72 / width, (high - above) / height)
@@ -116,27 +111,20 @@ def _rows(heights: list[float], across: int) -> tuple[list[tuple[float, float]],
 
 def _own_axes(width: float, height: float, title: str | None) -> Axes:
     total = height + (_TITLE if title else 0)
-    figure = plt.figure(figsize=(width, total / 72), layout=_FIXED)
+    figure = plt.figure(figsize=(width, total / 72), layout=FIXED)
     return figure.add_axes((0, 0, 1, height / total))
 
 
 @lru_cache(64)
 def _plan(cell: Drawable, width: float) -> Layout:
     names = [operation_look(operation).label for operation, *_ in cell.arrows() if operation]
-    labels = [Size(_text_width(name, _LABEL) + 3.4, _LABEL + 2.2) for name in names]
-    nodes = {node: max(11.5, _text_width(name, _NODE) + 6) for node, name in _names(cell).items()}
+    labels = [Size(text_width(name, _LABEL) + 3.4, _LABEL + 2.2) for name in names]
+    nodes = {node: max(11.5, text_width(name, _NODE) + 6) for node, name in _names(cell).items()}
     return layout(cell, Sizes(width - 2 * _EDGE, labels, nodes))
 
 
 def _names(cell: Drawable) -> dict[int, str]:
     return {node: node_name(node, cell.inputs) for node in range(cell.output)} | {cell.output: "$c_k$"}
-
-
-@cache
-def _text_width(text: str, points: float) -> float:
-    # the outlines' width holds at every resolution, a canvas would give that of its own
-    with style():
-        return float(TextPath((0, 0), text, size=points, prop=FontProperties(family="DejaVu Sans")).get_extents().width)
 
 
 def _size(ax: Axes) -> Size:

@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from nascore.errors import ConfigError
-from nascore.figures.layout import spread
+from nascore.figures.frames import check_columns
+from nascore.figures.names import name_ends
 from nascore.figures.style import COLUMN, INK, SERIES_COLOURS, SERIES_LINES, style
 
 _KINDS = {"measured": "o", "reported": "D", "computed": "s"}  # markers; only measured ones are filled
@@ -47,9 +48,7 @@ def draw_training(
     lacks.
     """
     table = data if isinstance(data, pd.DataFrame) else training_table(data)
-    for column in (metric, by, "epoch"):
-        if column not in table:
-            raise ConfigError(f"there is no column {column!r}, only {', '.join(table.columns)}")
+    check_columns(table, (metric, by, "epoch"))
     with style():
         ax = ax or plt.subplots(figsize=(COLUMN, 2.1))[1]
         ends = []
@@ -62,7 +61,7 @@ def draw_training(
         ax.set(xlabel="epoch", ylabel=metric_label(metric))
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         ax.grid(True)
-        _name_ends(ax, ends)
+        name_ends(ax, ends)
     return ax
 
 
@@ -97,20 +96,6 @@ def draw_comparison(
         if kinds.nunique() > 1:
             ax.legend(loc="best")
     return ax
-
-
-def _name_ends(ax: Axes, ends: list[tuple[float, str, str]]) -> None:
-    """Write each name at the right end of its line, moved up or down where two would overlap."""
-    if not ends:
-        return
-    ends = sorted(ends)
-    ax.figure.draw_without_rendering()  # settles the axes' limits and height
-    line = ax.transData.inverted().transform([(0, 0), (0, 8.5 * ax.figure.dpi / 72)])
-    heights = spread([value for value, *_ in ends], [line[1, 1] - line[0, 1]] * (len(ends) - 1))
-    below = max(0.0, ax.get_ylim()[0] - heights[0])
-    for height, (_, name, colour) in zip(heights, ends, strict=True):
-        text = ax.text(1.02, height + below, name, color=colour, va="center_baseline", fontsize=7)
-        text.set_transform(ax.get_yaxis_transform())
 
 
 def _draw_group(values: pd.Series, kinds: pd.Series, row: int, ax: Axes) -> None:

@@ -3,15 +3,21 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
 from cycler import cycler
+from matplotlib.font_manager import FontProperties
+from matplotlib.layout_engine import PlaceHolderLayoutEngine
+from matplotlib.textpath import TextPath
 
 COLUMN = 3.3  # inches: the width of one column of a printed page
 PAGE = 6.9  # inches: the width of both
 
 INK = "#222222"
+# keeps axes where they are put; with "none" matplotlib falls back to what the style says when it saves
+FIXED = PlaceHolderLayoutEngine(adjust_compatible=True, colorbar_gridspec=True)
 _TIMES = "\N{MULTIPLICATION SIGN}"
 
 
@@ -108,3 +114,11 @@ def node_name(node: int, inputs: int = 2) -> str:
     if inputs == 1:
         return ("$c_{k-1}$", "1", "2", "$c_k$")[node]
     return ("$c_{k-2}$", "$c_{k-1}$")[node] if node < 2 else str(node - 2)
+
+
+@cache
+def text_width(text: str, points: float) -> float:
+    """How wide `text` is in type of `points`, in points."""
+    # the outlines' width holds at every resolution, a canvas would give that of its own
+    with style():
+        return float(TextPath((0, 0), text, size=points, prop=FontProperties(family="DejaVu Sans")).get_extents().width)

@@ -31,11 +31,7 @@ def draw_weights(weights: pd.DataFrame, cell: str, *, chosen: Drawable | None = 
     was derived, the panels of its edges are tinted and its operations named and drawn thick. Raises `ConfigError` for
     a cell type without weights.
     """
-    rows = weights[weights["cell"] == cell]
-    if rows.empty:
-        known = ", ".join(sorted(set(weights["cell"])))
-        raise ConfigError(f"there are no weights of cell type {cell!r}, only of {known}")
-    inputs = int(rows["target"].min())  # the nodes before the first one that edges lead to
+    rows, inputs = weights_of(weights, cell)
     with style():
         figure, panels = _panels(rows, width)
         for (source, target), ax in panels.items():
@@ -44,6 +40,15 @@ def draw_weights(weights: pd.DataFrame, cell: str, *, chosen: Drawable | None = 
         _label_axes(figure, panels, rows["weight"].min())
         _legend(figure, panels, list(dict.fromkeys(rows["operation"])), chosen)
     return figure
+
+
+def weights_of(weights: pd.DataFrame, cell: str) -> tuple[pd.DataFrame, int]:
+    """The rows of one cell type, and how many inputs it has. Raises `ConfigError` for a cell type without weights."""
+    rows = weights[weights["cell"] == cell]
+    if rows.empty:
+        known = ", ".join(sorted(set(weights["cell"])))
+        raise ConfigError(f"there are no weights of cell type {cell!r}, only of {known}")
+    return rows, int(rows["target"].min())  # the inputs are the nodes before the first one that edges lead to
 
 
 def _panels(rows: pd.DataFrame, width: float) -> tuple[Figure, Panels]:
