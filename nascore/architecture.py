@@ -33,6 +33,11 @@ class Architecture:
         # copied here once: a copy in every step would make the device wait for the CPU
         self._masks = {kind: mask.to(self.alpha[kind].device) for kind, mask in self._alive.items()}
 
+    @property
+    def living(self) -> int:
+        """How many candidate operations are alive, over all edges of all cell types."""
+        return sum(int(mask.sum()) for mask in self._alive.values())
+
     def to(self, device: torch.device) -> "Architecture":
         for alpha in self.alpha.values():
             alpha.data = alpha.data.to(device)
@@ -62,9 +67,9 @@ class Architecture:
 
     def keep(self, alive: Mapping[str, Tensor]) -> int:
         """Let everything die that is not in `alive`; returns how many operations that were."""
-        before = sum(int(mask.sum()) for mask in self.alive.values())
+        before = self.living
         self.alive = {kind: mask & alive[kind].cpu() for kind, mask in self.alive.items()}
-        return before - sum(int(mask.sum()) for mask in self.alive.values())
+        return before - self.living
 
     def state_dict(self) -> dict[str, Any]:
         alpha = {kind: value.detach().clone() for kind, value in self.alpha.items()}

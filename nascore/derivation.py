@@ -5,21 +5,19 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from nascore.config import Settings
-from nascore.genotypes import INPUTS, Cell, Edge, Genotype
-from nascore.spaces.cells import CellSpace
+from nascore.genotypes import AnyGenotype, Arrow
+from nascore.spaces.base import Space
 
 
 class Derivation(Settings):
-    """Base of the derivations."""
+    """Base of the derivations: which operations of which edges are kept. The space makes a genotype of them."""
 
-    def genotype(self, space: CellSpace, strengths: Mapping[str, Tensor]) -> Genotype:
+    def genotype(self, space: Space, strengths: Mapping[str, Tensor]) -> AnyGenotype:
         """The architecture that `strengths`, cell type -> (edges, operations), stand for."""
-        cells = {kind: self.cell(space, values.detach().cpu()) for kind, values in strengths.items()}
-        reduce = cells.pop("reduce")
-        return Genotype(tuple(cells.values()), reduce)
+        return space.genotype({kind: self.choose(space, values.detach().cpu()) for kind, values in strengths.items()})
 
-    def cell(self, space: CellSpace, strengths: Tensor) -> Cell:
-        """One cell from its (edges, operations) strengths."""
+    def choose(self, space: Space, strengths: Tensor) -> list[Arrow]:
+        """The (operation, source node, target node) that a cell with these (edges, operations) strengths keeps."""
         raise NotImplementedError
 
 
@@ -35,16 +33,36 @@ class StrongestEdges(Derivation):
     def validate(self) -> None:
         self.require(self.inputs >= 1, "inputs", "at least 1")
 
-    def cell(self, space: CellSpace, strengths: Tensor) -> Cell:
+    def choose(self, space: Space, strengths: Tensor) -> list[Arrow]:
         usable = [i for i, name in enumerate(space.operations) if name != "none"]
         strength, best = strengths[:, usable].max(dim=1)
-        found: dict[int, list[tuple[float, Edge]]] = {}
+        found: dict[int, list[tuple[float, Arrow]]] = {}
         for edge, (source, target) in enumerate(space.edges()):
-            operation = space.operations[usable[int(best[edge])]]
-            found.setdefault(target, []).append((float(strength[edge]), (operation, source)))
-        nodes = tuple(self._strongest(edges) for _, edges in sorted(found.items()))
-        return Cell(nodes, tuple(range(INPUTS, INPUTS + space.nodes)))
+            arrow = space.operations[usable[int(best[edge])]], source, target
+            found.setdefault(target, []).append((float(strength[edge]), arrow))
+        return [arrow for _, edges in sorted(found.items()) for arrow in self._strongest(edges)]
 
-    def _strongest(self, edges: list[tuple[float, Edge]]) -> tuple[Edge, ...]:
+    def _strongest(self, edges: list[tuple[float, Arrow]]) -> list[Arrow]:
         ranked = sorted(edges, key=lambda edge: -edge[0])[: self.inputs]
-        return tuple(sorted((edge for _, edge in ranked), key=lambda edge: edge[1]))
+        return sorted((arrow for _, arrow in ranked), key=lambda arrow: arrow[1])
+
+
+class EveryEdge(Derivation):
+    """Each edge keeps its strongest operation, as long as that has any weight at all.
+
+    With `none_competes`, an edge whose strongest operation is `none` is dropped, as NAS-Bench-201 derives cells;
+    without, only an edge on which nothing else has a weight (sparse DARTS). Of equal operations the earlier candidate
+    wins.
+    """
+
+    none_competes: bool = False
+
+    def choose(self, space: Space, strengths: Tensor) -> list[Arrow]:
+        counted = [i for i, name in enumerate(space.operations) if self.none_competes or name != "none"]
+        strength, best = strengths[:, counted].max(dim=1)
+        names = [space.operations[counted[at]] for at in best.tolist()]
+        return [
+            (name, source, target)
+            for name, value, (source, target) in zip(names, strength.tolist(), space.edges(), strict=True)
+            if name != "none" and value > 0
+        ]

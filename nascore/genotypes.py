@@ -17,6 +17,7 @@ from nascore.operations import OPERATIONS
 INPUTS = 2  # a cell reads the outputs of the two cells before it
 
 Edge = tuple[str, int]  # (operation, source node)
+Arrow = tuple[str, int, int]  # (operation, source node, target node)
 
 
 class AnyGenotype:
@@ -116,6 +117,19 @@ class Cell:
     def arrows(self) -> list[tuple[str | None, int, int]]:
         """What a drawing shows: `edges`, then the concatenated nodes' arrows to the output, without an operation."""
         return [*self.edges(), *((None, node, self.output) for node in sorted(self.concat))]
+
+    @classmethod
+    def from_arrows(cls, arrows: Iterable[Arrow], nodes: int) -> "Cell | None":
+        """The cell of `nodes` intermediate nodes with these edges; its output takes all nodes that have inputs.
+
+        An edge that leaves a node without inputs is left out; None where no edge is left.
+        """
+        arrows, found, empty = list(arrows), [], set()
+        for node in range(INPUTS, INPUTS + nodes):
+            found.append(tuple((name, source) for name, source, to in arrows if to == node and source not in empty))
+            empty |= set() if found[-1] else {node}
+        concat = tuple(node for node in range(INPUTS, INPUTS + nodes) if node not in empty)
+        return cls(tuple(found), concat) if concat else None
 
     def to_dict(self) -> dict[str, Any]:
         return {"nodes": [[list(edge) for edge in edges] for edges in self.nodes], "concat": list(self.concat)}

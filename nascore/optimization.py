@@ -98,6 +98,19 @@ class Stepper:
         """Update alpha and the weights once; `valid` is None where no images are held out."""
         raise NotImplementedError
 
+    def forget(self, alive: Sequence[Tensor]) -> None:
+        """Take the architecture parameters that are not `alive`, bools for each of the alphas, out of the optimisation:
+        they and what Adam remembers of them become zero, and stay so.
+        """
+        with torch.no_grad():
+            for alpha, mask in zip(self.problem.alphas, alive, strict=True):
+                dead = ~mask.to(alpha.device)
+                remembered = [
+                    value for value in self.arch_optimizer.state[alpha].values() if value.shape == alpha.shape
+                ]
+                for tensor in (alpha, *remembered):
+                    tensor.masked_fill_(dead, 0.0)
+
     def state_dict(self) -> dict[str, Any]:
         return {"weights": self.optimizer.state_dict(), "alpha": self.arch_optimizer.state_dict()}
 
@@ -105,7 +118,8 @@ class Stepper:
         self.optimizer.load_state_dict(state["weights"])
         self.arch_optimizer.load_state_dict(state["alpha"])
 
-    def _update_weights(self, gradients: Sequence[Tensor]) -> None:
+    def _update_weights(self, gradients: Sequence[Tensor | None]) -> None:
+        """None for the weights of an operation that is not computed: they stay as they are."""
         _set_gradients(self.problem.weights, gradients)
         nn.utils.clip_grad_norm_(self.problem.weights, self.clip)
         self.optimizer.step()
@@ -122,7 +136,7 @@ class _BilevelStepper(Stepper):
         with frozen_statistics(self.problem.supernet):
             self._update_alpha(self._gradient(train, valid))
         loss, logits = self.problem.loss(train)
-        self._update_weights(_gradients(loss, self.problem.weights))
+        self._update_weights(torch.autograd.grad(loss, self.problem.weights, allow_unused=True))
         return _outcome(loss, logits, train)
 
     def _gradient(self, train: Batch, valid: Batch) -> list[Tensor]:
@@ -147,8 +161,8 @@ class _SingleLevelStepper(Stepper):
     def step(self, train: Batch, valid: Batch | None) -> Outcome:
         problem = self.problem
         loss, logits = problem.loss(train)
-        gradients = _gradients(loss, [*problem.alphas, *problem.weights])
-        self._update_alpha(gradients[: len(problem.alphas)])
+        gradients = torch.autograd.grad(loss, [*problem.alphas, *problem.weights], allow_unused=True)
+        self._update_alpha(_or_zeros(gradients[: len(problem.alphas)], problem.alphas))
         self._update_weights(gradients[len(problem.alphas) :])
         return _outcome(loss, logits, train)
 
@@ -233,12 +247,15 @@ def _restored(tensors: Sequence[Tensor]) -> Iterator[None]:
 
 
 def _gradients(loss: Tensor, parameters: Sequence[Tensor]) -> list[Tensor]:
+    return _or_zeros(torch.autograd.grad(loss, parameters, allow_unused=True), parameters)
+
+
+def _or_zeros(gradients: Sequence[Tensor | None], parameters: Sequence[Tensor]) -> list[Tensor]:
     """Zeros for a parameter that the loss does not depend on, as for weights of operations that are not computed."""
-    found = torch.autograd.grad(loss, parameters, allow_unused=True)
-    return [torch.zeros_like(of) if one is None else one for one, of in zip(found, parameters, strict=True)]
+    return [torch.zeros_like(of) if one is None else one for one, of in zip(gradients, parameters, strict=True)]
 
 
-def _set_gradients(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor]) -> None:
+def _set_gradients(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None]) -> None:
     for parameter, gradient in zip(parameters, gradients, strict=True):
         parameter.grad = gradient
 

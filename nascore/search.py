@@ -12,6 +12,7 @@ from nascore import data
 from nascore.architecture import Architecture
 from nascore.cuda import Replayed
 from nascore.derivation import Derivation
+from nascore.genotypes import AnyGenotype
 from nascore.optimization import Batch, Optimization, Outcome
 from nascore.pruning import Pruning
 from nascore.records import ArchitectureHistory, Result
@@ -105,17 +106,26 @@ class Search:
         return train, settings.training_batches(images, self.generator, second), evaluation_batches(images, second)
 
     def run_epoch(self) -> dict[str, float]:
-        """Update the weights on every training image once; returns losses in nats and accuracies in percent."""
+        """Update the weights on every training image once; returns losses in nats and accuracies in percent.
+
+        `alive` counts the candidate operations, over all edges of all cell types, that live on, `dropped` those that
+        did not.
+        """
         problem, settings = self.problem, self.settings
         rate = set_learning_rate(self.stepper.optimizer, settings.learning_rate_at(self.epoch))
         averages, valid = Averages(self.device), self.valid.forever() if self.valid else repeat(None)
         problem.supernet.train()
+        each_step, before = settings.pruning.every == "step", self.architecture.living
         for train, held_out in zip(self.train, valid, strict=False):
             averages.add(*self._step(train, held_out), len(train[1]))
+            if each_step:
+                self._prune(self.epoch + 1)
         self._advance(self.epoch + 1)
-        dropped = self._prune()
+        self._prune(self.epoch)
         self.snapshots.append(self._snapshot())
-        return {"learning_rate": rate, "dropped": dropped} | averages.named("train") | self._validate()
+        alive = self.architecture.living
+        row = {"learning_rate": rate, "alive": alive, "dropped": before - alive}
+        return row | averages.named("train") | self._validate()
 
     def _step(self, train: Batch, held_out: Batch | None) -> Outcome:
         if self._replayed is None:
@@ -130,9 +140,10 @@ class Search:
     def _advance(self, epoch: int) -> None:
         self.epoch, self.problem.progress = epoch, epoch / self.epochs
 
-    def _prune(self) -> int:
-        alive = self.settings.pruning.keep(self._strengths(), self.architecture.alive, self.epoch)
-        return self.architecture.keep(alive)
+    def _prune(self, epoch: int) -> None:
+        alive = self.settings.pruning.keep(self._strengths(), self.architecture.alive, epoch)
+        if self.architecture.keep(alive):
+            self.stepper.forget(list(self.architecture.alive.values()))
 
     def _validate(self) -> dict[str, float]:
         if self.held_out is None:
@@ -175,4 +186,18 @@ class Search:
         space = self.settings.space
         history = {kind: torch.stack([at[kind] for at in self.snapshots]).numpy() for kind in space.cell_types()}
         weights = ArchitectureHistory(history, space.edges(), space.operations)
-        return Result({}, genotype=self.settings.derivation.genotype(space, self._strengths()), architecture=weights)
+        strengths = self._strengths()
+        genotype = self.settings.derivation.genotype(space, strengths)
+        survivors = torch.cat([(values > 0).sum(dim=1) for values in strengths.values()])
+        metrics = {
+            "edges_without_survivor": int((survivors == 0).sum()),
+            "edges_with_several_survivors": int((survivors > 1).sum()),
+            "nodes_without_inputs": _empty_nodes(space, genotype),
+        }
+        return Result(metrics, genotype=genotype, architecture=weights)
+
+
+def _empty_nodes(space: Space, genotype: AnyGenotype) -> int:
+    """How many nodes, over all cell types, nothing leads to."""
+    nodes = {target for _, target in space.edges()}
+    return sum(len(nodes - {target for _, _, target in cell.arrows()}) for cell in genotype.cells().values())

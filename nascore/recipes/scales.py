@@ -31,6 +31,36 @@ SEARCH = {
     "gpu": {"dataset": "cifar10", "epochs": 25, "batch_size": 256, "learning_rate": 0.1, "precision": "bfloat16"},
 }
 
+# the same where weights can become zero: alpha moves more slowly, or 3-entmax cuts at its first step
+SPARSE_SEARCH = SEARCH | {
+    "demo": SEARCH["demo"] | {"epochs": 12, "optimization__learning_rate": 0.003},
+    "gpu": SEARCH["gpu"] | {"epochs": 50},
+}
+
+# searches in NAS-Bench-201
+SEARCH_201 = {
+    "smoke": {
+        "dataset": "digits",
+        "train_images": 200,
+        "epochs": 2,
+        "batch_size": 32,
+        "space__cells": 1,
+        "space__channels": 4,
+    },
+    "demo": {
+        "dataset": "digits",
+        "train_images": 1000,
+        "epochs": 12,
+        "batch_size": 64,
+        "learning_rate": 0.1,
+        "final_learning_rate": 0.01,
+        "optimization__learning_rate": 0.003,
+        "space__cells": 1,
+        "space__channels": 8,
+    },
+    "gpu": SEARCH["gpu"] | {"epochs": 50},
+}
+
 # retraining of derived networks and baselines
 RETRAINING = {
     "smoke": {

@@ -1,10 +1,12 @@
 """Space, the first choice: what every search space offers to the search, whatever it is made of."""
 
+from collections.abc import Mapping, Sequence
+
 import torch
 from torch import nn
 
 from nascore.config import Settings
-from nascore.genotypes import Genotype
+from nascore.genotypes import AnyGenotype, Arrow
 
 
 class Space(Settings):
@@ -32,6 +34,10 @@ class Space(Settings):
         """The network whose weights all architectures share, freshly initialised from torch's generator."""
         raise NotImplementedError
 
-    def random(self, generator: torch.Generator) -> Genotype:
+    def genotype(self, chosen: Mapping[str, Sequence[Arrow]]) -> AnyGenotype:
+        """The architecture whose cells, by type, have these operations on these edges, ordered by target."""
+        raise NotImplementedError
+
+    def random(self, generator: torch.Generator) -> AnyGenotype:
         """A genotype drawn uniformly from those that the space's usual derivation can give."""
         raise NotImplementedError

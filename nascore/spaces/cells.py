@@ -1,13 +1,17 @@
 """The DARTS space: cells whose every edge may hold any candidate operation."""
 
+from collections.abc import Mapping, Sequence
+
 import torch
 
 from nascore import operations
-from nascore.genotypes import INPUTS, Cell, Genotype, cell_types
+from nascore.genotypes import INPUTS, Arrow, Cell, Genotype, cell_types
 from nascore.macro import Stem, check_layout, default_reductions
 from nascore.operations import OPERATIONS
 from nascore.spaces.base import Space
 from nascore.spaces.fast import FastCellSupernet
+
+_IDENTITY: tuple[Arrow, ...] = (("skip_connect", 0, INPUTS), ("skip_connect", 1, INPUTS))
 
 
 class CellSpace(Space):
@@ -39,6 +43,16 @@ class CellSpace(Space):
 
     def supernet(self, in_channels: int, classes: int) -> FastCellSupernet:
         return FastCellSupernet(self, in_channels, classes)
+
+    def genotype(self, chosen: Mapping[str, Sequence[Arrow]]) -> Genotype:
+        """See `Space`. A node that nothing leads to is left out, with what reads it; a cell of which nothing is left
+        passes the sum of its inputs on.
+        """
+        *normal, reduce = (
+            Cell.from_arrows(chosen[kind], self.nodes) or Cell.from_arrows(_IDENTITY, self.nodes)
+            for kind in self.cell_types()
+        )
+        return Genotype(tuple(normal), reduce)
 
     def random(self, generator: torch.Generator, inputs: int = 2) -> Genotype:
         """Each node reads `inputs` different nodes before it, through any operation but `none`, drawn uniformly."""

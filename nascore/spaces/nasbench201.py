@@ -1,7 +1,10 @@
 """The space of NAS-Bench-201: one cell of six edges and five operations, whose 15,625 true accuracies are known."""
 
+from collections.abc import Mapping, Sequence
+
 import torch
 
+from nascore.genotypes import Arrow
 from nascore.nasbench201 import EDGES, OPERATIONS, OUTPUT, BenchmarkCell
 from nascore.spaces.base import Space
 from nascore.spaces.fast import FastBenchmarkSupernet
@@ -35,6 +38,10 @@ class NasBench201(Space):
 
     def supernet(self, in_channels: int, classes: int) -> FastBenchmarkSupernet:
         return FastBenchmarkSupernet(self, in_channels, classes)
+
+    def genotype(self, chosen: Mapping[str, Sequence[Arrow]]) -> BenchmarkCell:
+        operations = {(source, target): name for name, source, target in chosen["cell"]}
+        return BenchmarkCell(tuple(operations.get(edge, "none") for edge in EDGES))
 
     def random(self, generator: torch.Generator) -> BenchmarkCell:
         """An operation for each edge, `none` included, drawn uniformly."""
