@@ -37,6 +37,6 @@ def _draw_growth(axes: list[plt.Axes], growth: pd.DataFrame) -> None:
         ax.set_xlabel(varied)
         ax.set_xticks(sorted(set(rows["value"])))
         ax.set_xlim(left=0)
-        ax.set_ylim(bottom=0)
+        ax.set_ylim(0, 1.05 * growth["seconds"].max())
     axes[0].set_ylabel("seconds a weight step")
     axes[0].legend()

@@ -6,8 +6,10 @@ measured both ways, and their way is the reference.
 
 import multiprocessing
 import resource
+import threading
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -137,13 +139,24 @@ def memory(batch: int) -> dict[str, dict[str, float]]:
 
 def _memory(form: type[CellSupernet], batch: int) -> dict[str, float]:
     steps = _Steps(form, torch.device("cpu"), batch)
-    before = _peak()
+    seen, done = [_resident()], threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.002):
+            seen.append(_resident())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
     steps.weight()
-    return {"peak": _peak() - before, "kept": _kept(steps)}
+    done.set()
+    watcher.join()
+    return {"peak": max(seen) - seen[0], "kept": _kept(steps)}
 
 
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+def _resident() -> float:
+    """MiB of this process that lie in memory."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
 
 
 def _kept(steps: _Steps) -> float:

@@ -181,22 +181,25 @@ def _through_depthwise(
     if weight.shape[-1] != 5 or x.numel() < _LARGE or not wanted[1]:
         return _through_convolution(g, x, weight, wanted, groups)
     for_x, _ = _through_convolution(g, x, weight, (wanted[0], False), groups)
-    # of images with two columns more on their left, a kernel of three columns reads columns -2 to 0 of five
     left, right = (
-        _through_convolution(g, _padded(x, *sides), weight[..., :3], (False, True), groups, padding=0)[1]
-        for sides in ((2, 0), (0, 2))
+        _through_convolution(g, padded, weight[..., :3], (False, True), groups, padding=0)[1] for padded in _padded(x)
     )
     return for_x, torch.cat([left, right[..., 1:]], dim=3)
 
 
-def _padded(x: Tensor, left: int, right: int) -> Tensor:
-    """x with columns of zeros to its left and right."""
+def _padded(x: Tensor) -> tuple[Tensor, Tensor]:
+    """x with two columns of zeros on its left, and on its right.
+
+    A kernel of three columns reads of them columns -2 to 0, and 0 to 2. Both lie in the same memory, one two columns
+    further on: the zeros behind a row are those before the next.
+    """
     n, c, h, w = x.shape
-    padded = x.new_empty(n, h, left + w + right, c).permute(0, 3, 1, 2)
-    padded[..., left : left + w] = x
-    padded[..., :left] = 0
-    padded[..., left + w :] = 0
-    return padded
+    memory = x.new_empty((n * h * (w + 2) + 2) * c)
+    left, right = (part.view(n, h, w + 2, c).permute(0, 3, 1, 2) for part in (memory[: -2 * c], memory[2 * c :]))
+    left[..., :2] = 0
+    left[..., 2:] = x
+    memory[-2 * c :] = 0
+    return left, right
 
 
 def _by_channel(values: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
+from nascore import kernels
 from nascore.kernels import AddScaled, ConvolutionNorm, Depthwise
 from nascore.operations import DARTS
 from nascore.optimization import frozen_statistics, unrolled_gradient
@@ -124,6 +125,11 @@ def test_the_same_for_nas_bench_201(cells, names, size, alive, one, training, se
 SMALL = CellSpace(cells=3, nodes=2, channels=4, reductions=(1,))
 
 
+def test_the_same_with_the_gradients_of_large_convolutions(monkeypatch):
+    monkeypatch.setattr(kernels, "_LARGE", 0)
+    check(SMALL, (12, 9), 0, alive=1.0, one=False, training=True)
+
+
 def test_second_order_gradients_are_those_of_the_plain_form():
     found = []
     for net in pair(SMALL):
@@ -139,21 +145,27 @@ def test_second_order_gradients_are_those_of_the_plain_form():
     assert_same(found[1], found[0], tolerance=1e-6)
 
 
-def test_in_float32_it_is_no_further_from_float64_than_the_plain_form():
-    space = CellSpace(cells=3, nodes=3, channels=8)
-    ratios = []
-    for seed in range(4):
+@pytest.mark.parametrize("space", [CellSpace(cells=3, nodes=3, channels=8), NasBench201(cells=2, channels=8)])
+def test_in_float32_it_is_no_further_from_float64_than_the_plain_form(space):
+    errors = []  # of logits, and of the gradients by architecture parameters and by weights: plain, fast
+    for seed in range(6):
         plain, fast = pair(space, torch.float32, seed)
         exact, _ = pair(space, torch.float64, seed)
         exact.load_state_dict(plain.state_dict())
-        images = torch.randn(16, 2, 16, 16)
-        _, weights = mixture(space, torch.float32)
-        doubled = {kind: EdgeWeights(w.values.double(), w.active) for kind, w in weights.items()}
-        with torch.no_grad():
-            target = exact(images.double(), doubled)
-            errors = [(net(images, weights).double() - target).norm() for net in (plain, fast)]
-        ratios.append(errors[1] / errors[0])
-    assert torch.stack(ratios).mean() < 2
+        images, (values, weights) = torch.randn(64, 2, 8, 8), mixture(space, torch.float32)
+        doubled = {kind: w._replace(values=w.values.detach().double().requires_grad_()) for kind, w in weights.items()}
+        target = outcome(exact, images.double(), doubled, [w.values for w in doubled.values()])
+        found = [outcome(net, images, weights, values) for net in (plain, fast)]
+        errors.append(
+            [[distance(widened(ours), theirs) for ours, theirs in zip(each, target, strict=True)] for each in found]
+        )
+    # the median: where a rounding moves a value across a ReLU's kink, either form is far off
+    plain, fast = torch.tensor(errors).median(dim=0).values
+    assert (fast < 2 * plain).all()
+
+
+def widened(group):
+    return [None if part is None else part.double() for part in group]
 
 
 @settings(max_examples=20)
@@ -186,7 +198,9 @@ def test_adding_a_scaled_term():
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 5), (7, 7), (8, 3)])
-def test_a_5x5_depthwise_convolution(size):
+@pytest.mark.parametrize("large", [0, 2**17])
+def test_a_5x5_depthwise_convolution(size, large, monkeypatch):
+    monkeypatch.setattr(kernels, "_LARGE", large)
     x = torch.randn(2, 3, *size).double().contiguous(memory_format=torch.channels_last).requires_grad_()
     weight = torch.randn(3, 1, 5, 5).double().requires_grad_()
     expected, found = F.conv2d(x, weight, padding=2, groups=3), Depthwise.apply(x, weight)

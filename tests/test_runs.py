@@ -17,6 +17,7 @@ import nascore
 from nascore import checkpoints, files, paths, records, runs
 from nascore.errors import ConfigError, DamageWarning, RunError
 from nascore.genotypes import PUBLISHED
+from nascore.nasbench201 import BenchmarkCell
 from nascore.recipes import darts
 from nascore.search import Search
 from nascore.training import Training
@@ -24,7 +25,17 @@ from nascore.training import Training
 SEARCH = {"epochs": 5, "train_images": 120, "space__operations": ("none", "skip_connect", "sep_conv_3x3")}
 TRAINING = {"epochs": 5, "genotype": PUBLISHED["DARTS_V2"], "drop_path": 0.3, "auxiliary_weight": 0.4}
 DROPOUT = {"epochs": 5, "network": "lenet", "batch_size": 20}
-CASES = {"search": ("darts", SEARCH), "training": ("retraining", TRAINING), "dropout": ("retraining", DROPOUT)}
+PRUNED = {"epochs": 5, "train_images": 120, "optimization__learning_rate": 0.01}
+CELL = {"epochs": 4, "genotype": BenchmarkCell(("nor_conv_1x1",) * 6), "cells": 1}
+CELL |= {"reductions": None, "auxiliary_weight": 0.0, "drop_path": 0.0}
+CASES = {
+    "search": ("darts", SEARCH),
+    "pruned": ("sparse-darts", PRUNED),
+    "pruned benchmark": ("sparse-darts-bilevel-201", PRUNED),
+    "training": ("retraining", TRAINING),
+    "benchmark": ("retraining", CELL),
+    "dropout": ("retraining", DROPOUT),
+}
 
 
 def compute(case, root, seed=0, **overrides):
@@ -115,10 +126,16 @@ def test_the_callers_generator_is_left_alone(tmp_path):
 # -- interruptions ---------------------------------------------------------------------------------------------------
 
 
+def test_a_case_is_pruned_half_way(undisturbed):
+    for case in ("pruned", "pruned benchmark"):
+        dropped = undisturbed[case].history.dropped
+        assert dropped[:2].sum() > 0 and dropped[2:].sum() > 0
+
+
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("done", [0, 1, 3])
 def test_an_interrupted_run_goes_on_to_the_same_bits(case, done, undisturbed, tmp_path, monkeypatch, capsys):
-    task = Search if case == "search" else Training
+    task = Training if CASES[case][0] == "retraining" else Search
     run_epoch = task.run_epoch
 
     def interrupted(self):

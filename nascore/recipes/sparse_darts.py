@@ -1,7 +1,7 @@
 """Sparse DARTS (Bezirganyan and Akarmazyan): entmax weights, pruning at zero, single-level search; in two spaces.
 
-The paper does not number its sections: "setup" is Experimental Setup, "method" Differentiable Neural Architecture Search
-with Sparsity and Pruning. All that is not set here is DARTS's, as the paper says (setup).
+The paper does not number its sections: "setup" is Experimental Setup, "method" Differentiable Neural Architecture
+Search with Sparsity and Pruning. All that is not set here is DARTS's, as the paper says (setup).
 """
 
 from nascore.config import override

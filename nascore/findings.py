@@ -1,0 +1,77 @@
+"""What searches found, as tidy tables with a method for each row: from run records alone.
+
+`groups` maps the name of a method to its search records, one a seed.
+"""
+
+from collections.abc import Iterable, Mapping
+from itertools import combinations
+
+import pandas as pd
+
+from nascore.errors import ConfigError
+from nascore.nasbench201 import BenchmarkCell, Table
+from nascore.records import Run
+
+Groups = Mapping[str, Iterable[Run]]
+
+_EDGE = ["cell", "source", "target"]
+
+
+def pace(groups: Groups) -> pd.DataFrame:
+    """Columns method, seed, epoch (from 1), seconds of the epoch, alive: the candidate operations left after it."""
+    return _gathered(groups, lambda run: run.history[["epoch", "seconds", "alive"]])
+
+
+def strongest(groups: Groups) -> pd.DataFrame:
+    """Columns method, seed, cell, source, target, operation: what has the largest weight on each edge, `none`
+    included, survivors: how many operations have any weight. At the end of the search.
+    """
+    return _gathered(groups, _strongest)
+
+
+def agreement(groups: Groups) -> pd.Series:
+    """Method -> percent of edges on which two of its searches have the same strongest operation, over all pairs.
+
+    Raises `ConfigError` for a method with fewer than two searches.
+    """
+    found = {}
+    for method, rows in strongest(groups).groupby("method", sort=False):
+        searches = [search["operation"].to_numpy() for _, search in rows.groupby("seed", sort=False)]
+        if len(searches) < 2:
+            raise ConfigError(f"agreement needs two searches of a method at least; {method} has one")
+        same = [(one == other).mean() for one, other in combinations(searches, 2)]
+        found[method] = 100 * sum(same) / len(same)
+    return pd.Series(found, name="agreement")
+
+
+def judged(groups: Groups, table: Table, dataset: str) -> pd.DataFrame:
+    """Columns method, seed, architecture (NAS-Bench-201's string), accuracy: the true test accuracy (%) on `dataset`
+    after 200 epochs, place: its rank of 15,625, collapse: the kind of degenerate cell that it is, or "".
+    """
+    return _gathered(groups, lambda run: _judged(run.genotype, table, dataset))
+
+
+def _gathered(groups: Groups, of) -> pd.DataFrame:
+    parts = [of(run).assign(method=method, seed=run.seed) for method, runs in groups.items() for run in runs]
+    if not parts:
+        raise ConfigError("there are no searches to look at")
+    table = pd.concat(parts, ignore_index=True)
+    return table[["method", "seed", *table.columns.drop(["method", "seed"])]]
+
+
+def _strongest(run: Run) -> pd.DataFrame:
+    weights = run.architecture_weights
+    last = weights[weights["epoch"] == weights["epoch"].max()]
+    best = last.loc[last.groupby(_EDGE, sort=False)["weight"].idxmax(), [*_EDGE, "operation"]]
+    survivors = (last["weight"] > 0).groupby([last[name] for name in _EDGE], sort=False).sum().to_numpy()
+    return best.assign(survivors=survivors)
+
+
+def _judged(cell: BenchmarkCell, table: Table, dataset: str) -> pd.DataFrame:
+    row = {
+        "architecture": cell.string,
+        "accuracy": table.accuracy(cell).test[dataset],
+        "place": table.rank(cell, dataset).place,
+        "collapse": cell.collapse() or "",
+    }
+    return pd.DataFrame([row])

@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+
+import nascore
+from nascore import findings
+from nascore.errors import ConfigError
+
+SEEDS = (0, 1)
+
+
+@pytest.fixture(scope="module")
+def groups(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+
+    def runs(recipe, **overrides):
+        return [
+            nascore.run(recipe, profile="smoke", seed=seed, root=folder, device="cpu", progress=False, **overrides)
+            for seed in SEEDS
+        ]
+
+    return {
+        "softmax": runs("darts-201"),
+        "entmax": runs("sparse-darts-201", optimization__learning_rate=0.02),
+    }
+
+
+def test_pace(groups):
+    pace = findings.pace(groups)
+    assert list(pace) == ["method", "seed", "epoch", "seconds", "alive"] and len(pace) == 2 * 2 * 2
+    assert (pace[pace.method == "softmax"].alive == 30).all() and pace[pace.method == "entmax"].alive.min() < 30
+    assert (pace.seconds > 0).all()
+
+
+def test_strongest_and_survivors(groups):
+    found = findings.strongest(groups)
+    assert len(found) == 2 * 2 * 6 and set(found.cell) == {"cell"}
+    assert (found[found.method == "softmax"].survivors == 5).all()
+    for run in groups["entmax"]:
+        history = run.architecture_weights
+        last = history[history.epoch == 2].pivot(index=["source", "target"], columns="operation", values="weight")
+        rows = found[(found.method == "entmax") & (found.seed == run.seed)]
+        rows = rows.set_index(["source", "target"]).loc[last.index]
+        assert list(rows.operation) == list(last.idxmax(axis=1))
+        assert list(rows.survivors) == [int((np.nan_to_num(row) > 0).sum()) for row in last.to_numpy()]
+
+
+def test_agreement(groups):
+    share = findings.agreement(groups)
+    found = findings.strongest(groups)
+    first, second = (found[(found.method == "softmax") & (found.seed == seed)].operation.to_numpy() for seed in SEEDS)
+    assert share["softmax"] == pytest.approx(100 * np.mean(first == second)) and list(share.index) == list(groups)
+    with pytest.raises(ConfigError, match="two searches"):
+        findings.agreement({"one": groups["softmax"][:1]})
+
+
+def test_judged(groups):
+    class Table:
+        def accuracy(self, cell):
+            return type("", (), {"test": {"cifar10": float(len(cell.string))}})
+
+        def rank(self, cell, dataset):
+            return type("", (), {"place": 7})
+
+    found = findings.judged(groups, Table(), "cifar10")
+    assert list(found) == ["method", "seed", "architecture", "accuracy", "place", "collapse"]
+    assert list(found.architecture) == [run.genotype.string for runs in groups.values() for run in runs]
+    assert (found.accuracy == found.architecture.str.len()).all() and (found.place == 7).all()
+    assert found.collapse.map(type).eq(str).all()
+
+
+def test_nothing_to_look_at():
+    with pytest.raises(ConfigError, match="no searches"):
+        findings.pace({"softmax": []})
