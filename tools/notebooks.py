@@ -6,6 +6,7 @@ notebooks in place from the committed records.
 
 import argparse
 import os
+import re
 import shutil
 import sys
 import time
@@ -62,10 +63,12 @@ def written(since: float) -> list[Path]:
 
 
 def keep(profile: str) -> None:
-    """Replace the committed records of a profile by this machine's runs of it."""
-    computed = [path.parent for path in (paths.root() / "runs").glob(f"*-{profile}-s*/result.json")]
+    """Replace the committed records of a profile by the runs that the last `reproduce` showed."""
+    executed = [path.read_text() for path in (paths.root() / "runs" / "notebooks" / profile).glob("*.ipynb")]
+    names = {name for text in executed for name in re.findall(r"\bruns/([\w-]+-s\d+-\w+)", text)}
+    computed = [folder for name in names if (folder := paths.root() / "runs" / name).is_dir()]
     if not computed:
-        sys.exit(f"runs/ holds no finished run of profile {profile}: call make reproduce first")
+        sys.exit(f"runs/notebooks/{profile} shows no run: call make reproduce first")
     for old in paths.committed_runs().glob(f"*-{profile}-s*"):
         shutil.rmtree(old)
     for folder in sorted(computed):

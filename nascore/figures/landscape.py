@@ -86,7 +86,8 @@ class _Scale:
         for step in (10, 5, 2, 1, 0.5, 0.1):
             if step < 0.5 and len(chosen) > 2:
                 break
-            for at in np.arange(np.floor(self.best / step) * step, self.worst - 1e-9, -step):
+            lowest = self.worst if step >= 1 or len(chosen) < 3 else self.best - 2  # halves only near the ceiling
+            for at in np.arange(np.floor(self.best / step) * step, lowest - 1e-9, -step):
                 if all(abs(self.points(at) - self.points(other)) >= _APART for other in chosen):
                     chosen.append(float(at))
         return sorted(chosen)

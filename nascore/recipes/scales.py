@@ -31,9 +31,9 @@ SEARCH = {
     "gpu": {"dataset": "cifar10", "epochs": 25, "batch_size": 256, "learning_rate": 0.1, "precision": "bfloat16"},
 }
 
-# the same where weights can become zero: alpha moves more slowly, or 3-entmax cuts at its first step
+# the same where weights can become zero: longer, and alpha moves more slowly, or 3-entmax cuts at its first step
 SPARSE_SEARCH = SEARCH | {
-    "demo": SEARCH["demo"] | {"epochs": 12, "optimization__learning_rate": 0.003},
+    "demo": SEARCH["demo"] | {"epochs": 12, "optimization__learning_rate": 0.01},
     "gpu": SEARCH["gpu"] | {"epochs": 50},
 }
 
@@ -50,11 +50,11 @@ SEARCH_201 = {
     "demo": {
         "dataset": "digits",
         "train_images": 1000,
-        "epochs": 12,
+        "epochs": 20,
         "batch_size": 64,
         "learning_rate": 0.1,
         "final_learning_rate": 0.01,
-        "optimization__learning_rate": 0.003,
+        "optimization__learning_rate": 0.01,
         "space__cells": 1,
         "space__channels": 8,
     },
