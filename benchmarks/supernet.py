@@ -13,13 +13,12 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from nascore.architecture import Architecture
 from nascore.config import override
 from nascore.operations import DARTS
 from nascore.optimization import Bilevel, Stepper, frozen_statistics
-from nascore.relaxations import EdgeWeights, Softmax
+from nascore.relaxations import GumbelSoftmax, Relaxation, Softmax
 from nascore.search import SearchProblem
 from nascore.spaces import CellSpace
 from nascore.spaces.fast import FastCellSupernet
@@ -31,19 +30,10 @@ SPACE = CellSpace()
 Calls = dict[str, Callable[[], object]]
 
 
-class OneOperation(Softmax):
-    """One operation of each edge, drawn anew for each pass, as a hard-sampling search computes them."""
-
-    def weights(self, alpha: Tensor, alive: Tensor, progress: float, generator: torch.Generator) -> EdgeWeights:
-        values = self.strengths(alpha, alive)
-        drawn = torch.multinomial(values.detach().cpu(), 1, generator=generator)[:, 0]
-        return EdgeWeights(values, F.one_hot(drawn, values.shape[1]).bool())
-
-
 def groups(device: torch.device, batch: int) -> dict[str, Calls]:
     """Each kind of step of both forms."""
     made = {name: _Steps(form, device, batch) for name, form in FORMS.items()}
-    sampled = {name: _Steps(form, device, batch, relaxation=OneOperation()) for name, form in FORMS.items()}
+    sampled = {name: _Steps(form, device, batch, relaxation=GumbelSoftmax()) for name, form in FORMS.items()}
     plain, fast = made.values()
     return {
         f"weight step, batch {batch}": {"plain": plain.weight, "fast": fast.weight},
@@ -89,11 +79,11 @@ class _Steps:
         device: torch.device,
         batch: int,
         space: CellSpace = SPACE,
-        relaxation: Softmax | None = None,
+        relaxation: Relaxation | None = None,
     ):
         torch.manual_seed(0)
-        draws = torch.Generator().manual_seed(0)
-        architecture = Architecture(space.shapes(), draws).to(device)
+        architecture = Architecture(space.shapes(), torch.Generator().manual_seed(0)).to(device)
+        draws = torch.Generator(device).manual_seed(0)
         problem = SearchProblem(form(space, 3, 10).to(device), architecture, relaxation or Softmax(), draws)
         optimizer = torch.optim.SGD(problem.weights, 0.025, momentum=0.9, weight_decay=3e-4)
         self.stepper: Stepper = Bilevel(order=1).start(problem, optimizer, clip=5.0)

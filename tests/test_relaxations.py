@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nascore.errors import ConfigError
-from nascore.relaxations import Entmax, Softmax
+from nascore.relaxations import Entmax, GumbelSoftmax, Softmax
 
 
 @given(st.integers(0, 2**31), st.integers(1, 6), st.integers(1, 8))
@@ -89,3 +89,43 @@ def test_half_precision_is_refused(dtype):
 def test_an_alpha_below_1_is_refused(settings):
     with pytest.raises(ConfigError, match="alpha must be"):
         Entmax(**settings)
+
+
+def test_draws_come_as_often_as_their_probabilities(generator):
+    """Pearson's chi-square, against its 99.9 % quantile at 3 and 2 degrees of freedom."""
+    alpha = torch.tensor([[0.5, -0.3, 1.0, 0.1], [0.0, 2.0, -1.0, 0.4]])
+    alive = torch.tensor([[True] * 4, [True, True, True, False]])
+    draws, counts = 4000, torch.zeros(2, 4)
+    for _ in range(draws):
+        counts += GumbelSoftmax().weights(alpha, alive, 0.5, generator).active
+    expected = draws * Softmax().strengths(alpha, alive)
+    squares = ((counts - expected) ** 2 / expected.clamp(min=1e-9)).sum(dim=1)
+    assert counts[1, 3] == 0 and squares[0] < 16.27 and squares[1] < 13.82
+
+
+def test_a_hard_draw_computes_one_operation_with_the_gradient_of_the_soft_one():
+    alpha = torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
+    alive = torch.tensor([[True] * 4, [True, False, True, False], [False] * 4])
+    towards = torch.randn(3, 4, dtype=torch.float64)
+    gradients = []
+    for hard in (True, False):
+        generator = torch.Generator().manual_seed(3)
+        values, active = GumbelSoftmax(hard=hard).weights(alpha, alive, 0.9, generator)
+        gradients.append(torch.autograd.grad((values * towards).sum(), alpha)[0])
+        if hard:
+            assert active.sum(dim=1).tolist() == [1, 1, 0] and not active[~alive].any()
+            torch.testing.assert_close(values, active.double())
+        else:
+            assert active is None
+            torch.testing.assert_close(values.sum(dim=1), torch.tensor([1.0, 1.0, 0.0]).double())
+    torch.testing.assert_close(*gradients)
+    assert gradients[0].isfinite().all() and gradients[0][:2].any() and not gradients[0][~alive].any()
+
+
+def test_the_temperature_falls_to_its_end():
+    linear, exponential = GumbelSoftmax(), GumbelSoftmax(temperature=5.0, schedule="exponential")
+    assert [linear.temperature_at(at) for at in (0, 0.5, 1)] == pytest.approx([10, 5.05, 0.1])
+    assert [exponential.temperature_at(at) for at in (0, 0.5, 1)] == pytest.approx([5, (5 * 0.1) ** 0.5, 0.1])
+    assert linear.anneals and linear.samples and not GumbelSoftmax(hard=False).samples
+    with pytest.raises(ConfigError, match="final_temperature must be above 0"):
+        GumbelSoftmax(final_temperature=0.0)
