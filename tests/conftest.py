@@ -9,6 +9,8 @@ import torch
 from nascore.genotypes import Cell, Genotype
 
 torch.set_num_threads(1)
+# the same for notebooks' kernels: beside other processes, threads that wait for each other stall for milliseconds
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # The same examples in every run, so that a failure is a failure for everybody; `explore` looks for new ones.
 hypothesis.settings.register_profile("same", derandomize=True, deadline=None)

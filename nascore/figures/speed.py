@@ -41,7 +41,8 @@ def draw_speed(history: pd.DataFrame, *, first: int = 3, width: float = COLUMN) 
             ax.set_ylim(0, 1.05 * ax.dataLim.y1)
             ax.grid(True)
             name_ends(ax, ends)
-        note = Line2D([], [], color=INK, linestyle=":", linewidth=0.9, label=f"median of the first {first} epochs")
+        label = "first epoch" if first == 1 else f"median of the first {first} epochs"
+        note = Line2D([], [], color=INK, linestyle=":", linewidth=0.9, label=label)
         above.legend(handles=[note], loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
     return figure
 
