@@ -3,62 +3,36 @@
 Each maps a profile to the settings that it changes; the `paper` profile changes nothing.
 """
 
+# what all searches share, whatever their space
+_SMOKE = {"dataset": "digits", "train_images": 200, "epochs": 2, "batch_size": 32}
+_DEMO = {
+    "dataset": "digits",
+    "train_images": 1000,
+    "batch_size": 64,
+    "learning_rate": 0.1,
+    "final_learning_rate": 0.01,
+}
+_GPU = {"dataset": "cifar10", "epochs": 25, "batch_size": 256, "learning_rate": 0.1, "precision": "bfloat16"}
+
 # searches in the DARTS space
+_SMALL = {"space__cells": 2, "space__reductions": (1,), "space__channels": 4}
 SEARCH = {
-    "smoke": {
-        "dataset": "digits",
-        "train_images": 200,
-        "epochs": 2,
-        "batch_size": 32,
-        "space__cells": 2,
-        "space__reductions": (1,),
-        "space__channels": 4,
-        "space__nodes": 2,
-    },
-    "demo": {
-        "dataset": "digits",
-        "train_images": 1000,
-        "epochs": 6,
-        "batch_size": 64,
-        "learning_rate": 0.1,
-        "final_learning_rate": 0.01,
-        "optimization__learning_rate": 0.02,
-        "space__cells": 2,
-        "space__reductions": (1,),
-        "space__channels": 4,
-        "space__nodes": 3,
-    },
-    "gpu": {"dataset": "cifar10", "epochs": 25, "batch_size": 256, "learning_rate": 0.1, "precision": "bfloat16"},
+    "smoke": _SMOKE | _SMALL | {"space__nodes": 2},
+    "demo": _DEMO | _SMALL | {"space__nodes": 3, "epochs": 6, "optimization__learning_rate": 0.02},
+    "gpu": _GPU,
 }
 
 # the same where weights can become zero: longer, and alpha moves more slowly, or 3-entmax cuts at its first step
 SPARSE_SEARCH = SEARCH | {
     "demo": SEARCH["demo"] | {"epochs": 12, "optimization__learning_rate": 0.01},
-    "gpu": SEARCH["gpu"] | {"epochs": 50},
+    "gpu": _GPU | {"epochs": 50},
 }
 
 # searches in NAS-Bench-201
 SEARCH_201 = {
-    "smoke": {
-        "dataset": "digits",
-        "train_images": 200,
-        "epochs": 2,
-        "batch_size": 32,
-        "space__cells": 1,
-        "space__channels": 4,
-    },
-    "demo": {
-        "dataset": "digits",
-        "train_images": 1000,
-        "epochs": 20,
-        "batch_size": 64,
-        "learning_rate": 0.1,
-        "final_learning_rate": 0.01,
-        "optimization__learning_rate": 0.01,
-        "space__cells": 1,
-        "space__channels": 8,
-    },
-    "gpu": SEARCH["gpu"] | {"epochs": 50},
+    "smoke": _SMOKE | {"space__cells": 1, "space__channels": 4},
+    "demo": _DEMO | {"space__cells": 1, "space__channels": 8, "epochs": 20, "optimization__learning_rate": 0.01},
+    "gpu": _GPU | {"epochs": 50},
 }
 
 # retraining of derived networks and baselines

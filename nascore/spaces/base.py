@@ -1,6 +1,6 @@
 """Space, the first choice: what every search space offers to the search, whatever it is made of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import nn
@@ -17,6 +17,17 @@ class Space(Settings):
     """
 
     operations: tuple[str, ...]
+
+    def check_operations(self, known: Iterable[str]) -> None:
+        """Raise `ConfigError` unless the operations are different ones out of `known`, and more than `none`."""
+        chosen, names = set(self.operations), list(known)
+        distinct = len(chosen) == len(self.operations)
+        self.require(
+            bool(chosen) and chosen <= set(names) and distinct,
+            "operations",
+            f"different names out of {', '.join(names)}",
+        )
+        self.require(chosen != {"none"}, "operations", "more than `none`")
 
     def cell_types(self) -> tuple[str, ...]:
         """The names of the cell types, each with architecture parameters of its own."""

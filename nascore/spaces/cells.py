@@ -26,10 +26,7 @@ class CellSpace(Space):
     stem: Stem = "cifar"
 
     def validate(self) -> None:
-        known = bool(self.operations) and set(self.operations) <= set(OPERATIONS)
-        distinct = len(set(self.operations)) == len(self.operations)
-        self.require(known and distinct, "operations", f"different names out of {', '.join(OPERATIONS)}")
-        self.require(self.operations != ("none",), "operations", "more than `none`")
+        self.check_operations(OPERATIONS)
         self.require(self.nodes >= 1, "nodes", "at least 1")
         self.require(self.channels >= 2 and self.channels % 2 == 0, "channels", "even and at least 2")
         reductions = default_reductions(self.cells) if self.reductions is None else self.reductions

@@ -18,10 +18,7 @@ class NasBench201(Space):
     channels: int = 16
 
     def validate(self) -> None:
-        known = bool(self.operations) and set(self.operations) <= set(OPERATIONS)
-        distinct = len(set(self.operations)) == len(self.operations)
-        self.require(known and distinct, "operations", f"different names out of {', '.join(OPERATIONS)}")
-        self.require(self.operations != ("none",), "operations", "more than `none`")
+        self.check_operations(OPERATIONS)
         self.require(self.cells >= 1, "cells", "at least 1")
         self.require(self.channels >= 1, "channels", "at least 1")
 
