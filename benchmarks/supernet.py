@@ -17,7 +17,7 @@ from torch import Tensor
 from nascore.architecture import Architecture
 from nascore.config import override
 from nascore.operations import DARTS
-from nascore.optimization import Bilevel, Stepper, frozen_statistics
+from nascore.optimization import Bilevel, Stepper
 from nascore.relaxations import GumbelSoftmax, Relaxation, Softmax
 from nascore.search import SearchProblem
 from nascore.spaces import CellSpace
@@ -94,13 +94,10 @@ class _Steps:
         )
 
     def weight(self) -> None:
-        loss = self.problem.loss(self.train)[0]
-        gradients = torch.autograd.grad(loss, self.problem.weights, allow_unused=True)
-        self.stepper._update_weights(gradients)
+        self.stepper.step_weights(self.train)
 
     def architecture(self) -> None:
-        with frozen_statistics(self.problem.supernet):
-            self.stepper._update_alpha(self.stepper._gradient(self.train, self.valid))
+        self.stepper._step_alpha(self.train, self.valid)
 
     def architecture_as_public_code(self) -> None:
         loss = self.problem.loss(self.valid)[0]
@@ -108,8 +105,7 @@ class _Steps:
         self.stepper._update_alpha(found[: len(self.problem.alphas)])
 
     def second_order(self) -> None:
-        with frozen_statistics(self.problem.supernet):
-            self.unrolled._update_alpha(self.unrolled._gradient(self.train, self.valid))
+        self.unrolled._step_alpha(self.train, self.valid)
 
     def second_order_as_public_code(self) -> None:
         """The same four passes, each with all gradients."""

@@ -71,16 +71,27 @@ def override(settings: Settings, **overrides: Any) -> Settings:
     return settings
 
 
-def to_dict(value: Any) -> Any:
-    """`value` as plain JSON types; a `Settings` becomes its fields and, under `type`, its class's name."""
+def to_dict(value: Any, *, defaults: bool = True) -> Any:
+    """`value` as plain JSON types; a `Settings` becomes its fields and, under `type`, its class's name.
+
+    Without `defaults`, fields that have their default value are left out: what remains is equal for settings that are
+    equal, and stays what it was when a class gets a new field that changes nothing unless it is given.
+    """
     if isinstance(value, Settings):
-        fields = {field.name: to_dict(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        return {"type": type(value).__name__} | fields
+        fields = [
+            field for field in dataclasses.fields(value) if defaults or getattr(value, field.name) != _default(field)
+        ]
+        shown = {field.name: to_dict(getattr(value, field.name), defaults=defaults) for field in fields}
+        return {"type": type(value).__name__} | shown
     if hasattr(value, "to_dict"):
         return value.to_dict()
     if isinstance(value, tuple):
-        return [to_dict(item) for item in value]
+        return [to_dict(item, defaults=defaults) for item in value]
     return value
+
+
+def _default(field: dataclasses.Field) -> Any:
+    return field.default_factory() if field.default_factory is not dataclasses.MISSING else field.default
 
 
 def digest(value: Any, length: int = 10) -> str:

@@ -13,7 +13,7 @@ class Derivation(Settings):
     """Base of the derivations: which operations of which edges are kept. The space makes a genotype of them."""
 
     def genotype(self, space: Space, strengths: Mapping[str, Tensor]) -> AnyGenotype:
-        """The architecture that `strengths`, cell type -> (edges, operations), stand for."""
+        """The architecture that `strengths`, cell type -> (edges, operations), stand for; the indicator says them."""
         return space.genotype({kind: self.choose(space, values.detach().cpu()) for kind, values in strengths.items()})
 
     def choose(self, space: Space, strengths: Tensor) -> list[Arrow]:
@@ -40,11 +40,29 @@ class StrongestEdges(Derivation):
         for edge, (source, target) in enumerate(space.edges()):
             arrow = space.operations[usable[int(best[edge])]], source, target
             found.setdefault(target, []).append((float(strength[edge]), arrow))
-        return [arrow for _, edges in sorted(found.items()) for arrow in self._strongest(edges)]
+        return [arrow for _, edges in sorted(found.items()) for arrow in _strongest(edges, self.inputs)]
 
-    def _strongest(self, edges: list[tuple[float, Arrow]]) -> list[Arrow]:
-        ranked = sorted(edges, key=lambda edge: -edge[0])[: self.inputs]
-        return sorted((arrow for _, arrow in ranked), key=lambda arrow: arrow[1])
+
+class StrongestPairs(Derivation):
+    """Each node keeps its `inputs` strongest pairs of an edge and an operation, `none` left out: two of them may be on
+    one edge.
+
+    GDAS derives so (in its code). Of equal pairs the earlier edge wins, then the earlier candidate.
+    """
+
+    inputs: int = 2
+
+    def validate(self) -> None:
+        self.require(self.inputs >= 1, "inputs", "at least 1")
+
+    def choose(self, space: Space, strengths: Tensor) -> list[Arrow]:
+        found: dict[int, list[tuple[float, Arrow]]] = {}
+        for (source, target), row in zip(space.edges(), strengths.tolist(), strict=True):
+            pairs = zip(row, space.operations, strict=True)
+            found.setdefault(target, []).extend(
+                (value, (name, source, target)) for value, name in pairs if name != "none"
+            )
+        return [arrow for _, pairs in sorted(found.items()) for arrow in _strongest(pairs, self.inputs)]
 
 
 class EveryEdge(Derivation):
@@ -66,3 +84,9 @@ class EveryEdge(Derivation):
             for name, value, (source, target) in zip(names, strength.tolist(), space.edges(), strict=True)
             if name != "none" and value > 0
         ]
+
+
+def _strongest(candidates: list[tuple[float, Arrow]], count: int) -> list[Arrow]:
+    """The arrows of the `count` largest values, by source."""
+    ranked = sorted(candidates, key=lambda candidate: -candidate[0])[:count]
+    return sorted((arrow for _, arrow in ranked), key=lambda arrow: arrow[1])

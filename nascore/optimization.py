@@ -3,7 +3,7 @@
 An optimization is a value; `start` turns it into a `Stepper`, which owns the optimiser of the architecture parameters.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -16,10 +16,22 @@ Batch = tuple[Tensor, Tensor]  # images (N, C, H, W) and labels (N,)
 
 
 class Outcome(NamedTuple):
-    """What one weight step saw, still on the device: the mean loss, and how many of the batch were right."""
+    """What one pass over a batch of `images` saw, still on the device: the mean loss, and how many were right.
+
+    `computed` says which operations the pass computed: cell type -> bools (edges, operations), on the CPU.
+    """
 
     loss: Tensor
     correct: Tensor
+    images: int
+    computed: Mapping[str, Tensor]
+
+
+class Step(NamedTuple):
+    """What a search step saw: the pass that updated the weights, and the one that updated alpha if it is another."""
+
+    train: Outcome
+    valid: Outcome | None = None
 
 
 class Problem(Protocol):
@@ -28,6 +40,7 @@ class Problem(Protocol):
     supernet: nn.Module
     weights: list[nn.Parameter]
     alphas: list[nn.Parameter]
+    computed: Mapping[str, Tensor]  # by the last pass, as in `Outcome`
 
     def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """(mean loss, logits) of the supernet on a batch, at a fresh draw of the relaxation."""
@@ -37,12 +50,14 @@ class Optimization(Settings):
     """Base of the optimizations. Alpha is updated by Adam, with DARTS's settings unless told otherwise."""
 
     train_fraction: float = 0.5  # of the training images, for the weights; the rest is for alpha and for validation
+    warm_up: int = 0  # epochs, the first ones, in which only the weights are trained
     learning_rate: float = 3e-4
     betas: tuple[float, float] = (0.5, 0.999)
     weight_decay: float = 1e-3
 
     def validate(self) -> None:
         self.require(0 < self.train_fraction <= 1, "train_fraction", "above 0 and at most 1")
+        self.require(self.warm_up >= 0, "warm_up", "at least 0")
         self.require(self.learning_rate > 0, "learning_rate", "above 0")
 
     def start(self, problem: Problem, optimizer: torch.optim.SGD, clip: float) -> "Stepper":
@@ -54,10 +69,11 @@ class Bilevel(Optimization):
     """Alpha on validation batches, weights on training batches, in turn (DARTS, algorithm 1).
 
     Of `order` 2, alpha follows the gradient through one step of the weights (equation 7); of order 1 it takes the
-    weights as they are.
+    weights as they are. `first` is who begins each step: alpha in DARTS, the weights in GDAS and EoiNAS.
     """
 
     order: Literal[1, 2] = 1
+    first: Literal["alpha", "weights"] = "alpha"
 
     def validate(self) -> None:
         super().validate()
@@ -94,9 +110,20 @@ class Stepper:
             capturable=on_gpu,
         )
 
-    def step(self, train: Batch, valid: Batch | None) -> Outcome:
+    def step(self, train: Batch, valid: Batch | None) -> Step:
         """Update alpha and the weights once; `valid` is None where no images are held out."""
         raise NotImplementedError
+
+    def step_weights(self, train: Batch) -> Step:
+        """Update the weights alone."""
+        loss, outcome = self._pass(train)
+        self._update_weights(torch.autograd.grad(loss, self.problem.weights, allow_unused=True))
+        return Step(outcome)
+
+    def _pass(self, batch: Batch) -> tuple[Tensor, Outcome]:
+        loss, logits = self.problem.loss(batch)
+        correct = (logits.detach().argmax(dim=1) == batch[1]).sum()
+        return loss, Outcome(loss.detach(), correct, len(batch[1]), self.problem.computed)
 
     def forget(self, alive: Sequence[Tensor]) -> None:
         """Take the architecture parameters that are not `alive`, bools for each of the alphas, out of the optimisation:
@@ -132,22 +159,35 @@ class Stepper:
 class _BilevelStepper(Stepper):
     settings: Bilevel
 
-    def step(self, train: Batch, valid: Batch | None) -> Outcome:
-        with frozen_statistics(self.problem.supernet):
-            self._update_alpha(self._gradient(train, valid))
-        loss, logits = self.problem.loss(train)
-        self._update_weights(torch.autograd.grad(loss, self.problem.weights, allow_unused=True))
-        return _outcome(loss, logits, train)
+    def step(self, train: Batch, valid: Batch | None) -> Step:
+        if self.settings.first == "weights":
+            return self.step_weights(train)._replace(valid=self._step_alpha(train, valid))
+        seen = self._step_alpha(train, valid)
+        return self.step_weights(train)._replace(valid=seen)
 
-    def _gradient(self, train: Batch, valid: Batch) -> list[Tensor]:
+    def _step_alpha(self, train: Batch, valid: Batch) -> Outcome:
+        with frozen_statistics(self.problem.supernet):
+            gradient, outcome = self._gradient(train, valid)
+            self._update_alpha(gradient)
+        return outcome
+
+    def _gradient(self, train: Batch, valid: Batch) -> tuple[list[Tensor], Outcome]:
         problem = self.problem
         if self.settings.order == 1:
             with _constant(problem.weights):
-                return _gradients(problem.loss(valid)[0], problem.alphas)
+                loss, outcome = self._pass(valid)
+                return _gradients(loss, problem.alphas), outcome
+        seen: list[Outcome] = []
+
+        def valid_loss() -> Tensor:
+            loss, outcome = self._pass(valid)
+            seen.append(outcome)
+            return loss
+
         group = self.optimizer.param_groups[0]
-        return unrolled_gradient(
+        gradient = unrolled_gradient(
             lambda: problem.loss(train)[0],
-            lambda: problem.loss(valid)[0],
+            valid_loss,
             problem.weights,
             problem.alphas,
             learning_rate=group["lr"],
@@ -155,16 +195,17 @@ class _BilevelStepper(Stepper):
             momentum=group["momentum"],
             velocities=[self.optimizer.state[weight].get("momentum_buffer") for weight in problem.weights],
         )
+        return gradient, seen[0]
 
 
 class _SingleLevelStepper(Stepper):
-    def step(self, train: Batch, valid: Batch | None) -> Outcome:
+    def step(self, train: Batch, valid: Batch | None) -> Step:
         problem = self.problem
-        loss, logits = problem.loss(train)
+        loss, outcome = self._pass(train)
         gradients = torch.autograd.grad(loss, [*problem.alphas, *problem.weights], allow_unused=True)
         self._update_alpha(_or_zeros(gradients[: len(problem.alphas)], problem.alphas))
         self._update_weights(gradients[len(problem.alphas) :])
-        return _outcome(loss, logits, train)
+        return Step(outcome)
 
 
 def unrolled_gradient(
@@ -258,7 +299,3 @@ def _or_zeros(gradients: Sequence[Tensor | None], parameters: Sequence[Tensor]) 
 def _set_gradients(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None]) -> None:
     for parameter, gradient in zip(parameters, gradients, strict=True):
         parameter.grad = gradient
-
-
-def _outcome(loss: Tensor, logits: Tensor, batch: Batch) -> Outcome:
-    return Outcome(loss.detach(), (logits.detach().argmax(dim=1) == batch[1]).sum())

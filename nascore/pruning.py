@@ -1,15 +1,17 @@
 """Pruning, the fourth choice: which candidate operations leave the supernet, and when.
 
-A pruning looks at the strengths and says what stays alive; the search takes what is dropped out of the supernet's
-computation for good.
+A pruning looks at the operations' strengths, as the search's indicator judges them, and says what stays alive; the
+search takes what is dropped out of the supernet's computation for good.
 """
 
 from collections.abc import Mapping
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from nascore.config import Settings
+from nascore.spaces.base import Space
 
 Masks = Mapping[str, Tensor]  # cell type -> bools (edges, operations), on the CPU
 
@@ -19,7 +21,7 @@ class Pruning(Settings):
 
     every: Literal["epoch", "step"] = "epoch"  # when to look
 
-    def keep(self, strengths: Mapping[str, Tensor], alive: Masks, epoch: int) -> Masks:
+    def keep(self, space: Space, strengths: Mapping[str, Tensor], alive: Masks, epoch: int) -> Masks:
         """What stays alive, a part of `alive`, looking at the strengths (edges, operations) in or after `epoch` (from
         1).
         """
@@ -34,7 +36,40 @@ class Zeros(Pruning):
     def validate(self) -> None:
         self.require(self.warm_up >= 0, "warm_up", "at least 0")
 
-    def keep(self, strengths: Mapping[str, Tensor], alive: Masks, epoch: int) -> Masks:
+    def keep(self, space: Space, strengths: Mapping[str, Tensor], alive: Masks, epoch: int) -> Masks:
         if epoch <= self.warm_up:
             return alive
         return {kind: mask & (strengths[kind].cpu() > 0) for kind, mask in alive.items()}
+
+
+class Gradual(Pruning):
+    """After every `interval`-th epoch beyond `warm_up`, each edge of each cell type drops its weakest operation, until
+    one is left (EoiNAS, algorithm 1, lines 6 to 9).
+
+    With `keep_usable` the last operation other than `none` is never dropped: a derivation that leaves `none` out would
+    find nothing on such an edge. Of equal operations the earlier candidate is dropped.
+    """
+
+    interval: int = 20
+    warm_up: int = 20
+    keep_usable: bool = True
+
+    def validate(self) -> None:
+        self.require(self.every == "epoch", "every", "'epoch', since intervals are of epochs,")
+        self.require(self.interval >= 1, "interval", "at least 1")
+        self.require(self.warm_up >= 0, "warm_up", "at least 0")
+
+    def keep(self, space: Space, strengths: Mapping[str, Tensor], alive: Masks, epoch: int) -> Masks:
+        if epoch <= self.warm_up or epoch % self.interval:
+            return alive
+        usable = torch.tensor([name != "none" or not self.keep_usable for name in space.operations])
+        return {kind: _without_weakest(strengths[kind].cpu(), mask, usable) for kind, mask in alive.items()}
+
+
+def _without_weakest(strengths: Tensor, alive: Tensor, usable: Tensor) -> Tensor:
+    """`alive` less each edge's weakest operation, or its last `usable` one's weakest rival."""
+    left = (alive & usable).sum(dim=1, keepdim=True)
+    droppable = alive & ((left > 1) | ~usable)
+    weakest = strengths.masked_fill(~droppable, torch.inf).argmin(dim=1, keepdim=True)
+    # where nothing is droppable, argmin points at an operation that must stay
+    return alive & ~(torch.zeros_like(alive).scatter_(1, weakest, True) & droppable)

@@ -30,40 +30,44 @@ CONFIG, RESULT, HISTORY, ARCHITECTURE, WEIGHTS = (
 
 @dataclass(frozen=True)
 class ArchitectureHistory:
-    """The weights of all candidate operations, epoch by epoch.
+    """What is known of all candidate operations, epoch by epoch.
 
-    `strengths`: cell type -> float32 (epochs + 1, edges, operations), the first row before training, NaN once an
-    operation was dropped; `edges` are (source, target) node pairs.
+    `cells`: cell type -> column -> float32 (epochs + 1, edges, operations), the first row before training, NaN once an
+    operation was dropped. Every search has the column `weight`; others are its indicator's. `edges` are (source,
+    target) node pairs.
     """
 
-    strengths: dict[str, np.ndarray]
+    cells: dict[str, dict[str, np.ndarray]]
     edges: list[tuple[int, int]]
     operations: tuple[str, ...]
 
     def tidy(self) -> pd.DataFrame:
-        """One row for each epoch (from 0, before training), cell, edge and operation: its weight."""
-        return pd.concat([self._tidy(cell, values) for cell, values in self.strengths.items()], ignore_index=True)
+        """One row for each epoch (from 0, before training), cell, edge and operation, with its columns."""
+        return pd.concat([self._tidy(cell, columns) for cell, columns in self.cells.items()], ignore_index=True)
 
-    def _tidy(self, cell: str, values: np.ndarray) -> pd.DataFrame:
-        epochs, edges, operations = (index.ravel() for index in np.indices(values.shape))
+    def _tidy(self, cell: str, columns: dict[str, np.ndarray]) -> pd.DataFrame:
+        epochs, edges, operations = (index.ravel() for index in np.indices(columns["weight"].shape))
         source, target = np.array(self.edges)[edges].T
         names = np.array(self.operations)[operations]
-        columns = {"epoch": epochs, "cell": cell, "source": source, "target": target, "operation": names}
-        return pd.DataFrame(columns | {"weight": values.ravel()})
+        labels = {"epoch": epochs, "cell": cell, "source": source, "target": target, "operation": names}
+        return pd.DataFrame(labels | {name: values.ravel() for name, values in columns.items()})
 
     def to_bytes(self) -> bytes:
         """As an npz file without pickles; equal histories give equal bytes."""
         buffer = io.BytesIO()
         labels = {"edges": np.array(self.edges), "operations": np.array(self.operations)}
-        np.savez_compressed(buffer, **labels, **{f"strengths_{cell}": value for cell, value in self.strengths.items()})
+        values = {f"{cell}/{name}": value for cell, columns in self.cells.items() for name, value in columns.items()}
+        np.savez_compressed(buffer, **labels, **values)
         return buffer.getvalue()
 
     @classmethod
     def load(cls, path: Path) -> "ArchitectureHistory":
         with np.load(path, allow_pickle=False) as file:
-            cells = {
-                name.removeprefix("strengths_"): file[name] for name in file.files if name.startswith("strengths_")
-            }
+            cells: dict[str, dict[str, np.ndarray]] = {}
+            for key in file.files:
+                cell, _, name = key.partition("/")
+                if name:
+                    cells.setdefault(cell, {})[name] = file[key]
             return cls(cells, [tuple(edge) for edge in file["edges"].tolist()], tuple(file["operations"].tolist()))
 
 
@@ -133,7 +137,9 @@ class Run:
 
     @cached_property
     def architecture_weights(self) -> pd.DataFrame:
-        """The weights of all candidate operations by epoch: see `ArchitectureHistory.tidy`. Only searches have them."""
+        """The weights of all candidate operations by epoch, and what else the search judged them by, as
+        `ArchitectureHistory.tidy` gives them. Only searches have them.
+        """
         return ArchitectureHistory.load(self._checked(ARCHITECTURE)).tidy()
 
     def weights(self) -> dict[str, torch.Tensor]:

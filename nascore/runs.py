@@ -5,6 +5,7 @@
 
 import math
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from nascore.files import atomic_write
 from nascore.recipe import Recipe
 from nascore.records import RESULT, WEIGHTS, Run, is_finished, load_run
 
-# Raised when the same configuration may give other results than before, so that old records are not taken for new ones.
-RECORD_VERSION = 2
+# Raised when the same configuration may give other results than before, or a default is changed, so that old records
+# are not taken for new ones.
+RECORD_VERSION = 3
 
 MAX_COMMITTED = 200 * 1024  # bytes of one committed record
 
@@ -60,17 +62,18 @@ def run(
     if type(seed) is not int or seed < 0:
         raise ConfigError(f"seed must be a whole number from 0 on, not {seed!r}")
     settings = recipe.at(profile, **overrides)
-    config = {"recipe": recipe.name, "paper": recipe.paper, "profile": profile, "seed": seed} | _versioned(settings)
-    name = f"{recipe.name}-{profile}-s{seed}-{digest([recipe.name, seed, _versioned(settings)])}"
+    config = {"recipe": recipe.name, "paper": recipe.paper, "profile": profile, "seed": seed}
+    config |= {"settings": to_dict(settings), "record_version": RECORD_VERSION}
+    name = f"{recipe.name}-{profile}-s{seed}-{_hash(recipe, seed, settings)}"
     folder = Path(root or paths.root() / "runs") / name
     places = [folder] if fresh else [paths.committed_runs() / name, folder]
     for place in places:
         if is_finished(place):
-            return _loaded(place)
+            return _loaded(place, config)
     target = find_device(device)
     with locked(folder, wait):
         if is_finished(folder):  # by whoever held the lock
-            return _loaded(folder)
+            return _loaded(folder, config)
         with seeded(seed, target):
             task = settings.start(target, seed, data_root)
             _compute(RunFolder(folder, config, target), task, progress)
@@ -92,15 +95,30 @@ def keep(finished: Run) -> Path:
     return target
 
 
-def _versioned(settings: Settings) -> dict[str, Any]:
-    return {"settings": to_dict(settings), "record_version": RECORD_VERSION}
+def _hash(recipe: Recipe, seed: int, settings: Settings) -> str:
+    """Of all that decides the result. Defaults are left out, so that a new setting leaves old records theirs."""
+    return digest([recipe.name, seed, to_dict(settings, defaults=False), RECORD_VERSION])
 
 
-def _loaded(folder: Path) -> Run:
+def _loaded(folder: Path, config: dict[str, Any]) -> Run:
     found = load_run(folder)
+    if differing := sorted(_differing(found.settings, config["settings"])):
+        raise RunError(
+            f"{paths.shown(folder)} was computed when {', '.join(differing)} had another default: delete its folder "
+            "and compute the run again (whoever changes a default raises RECORD_VERSION)"
+        )
     where = found.environment
     print(f"loaded {paths.shown(folder)} (computed {where['date'][:10]} on {where['device']} in {found.seconds:.0f} s)")
     return found
+
+
+def _differing(old: dict[str, Any], now: dict[str, Any], within: str = "") -> Iterator[str]:
+    """The names of settings that `old` has and that are others `now`."""
+    for name, value in old.items():
+        if isinstance(value, dict) and isinstance(now.get(name), dict):
+            yield from _differing(value, now[name], f"{within}{name}__")
+        elif value != now.get(name):
+            yield within + name
 
 
 def _compute(folder: RunFolder, task: Task, progress: bool) -> None:

@@ -12,8 +12,10 @@ from nascore import data
 from nascore.architecture import Architecture
 from nascore.cuda import Replayed
 from nascore.derivation import Derivation
+from nascore.errors import ConfigError
 from nascore.genotypes import AnyGenotype
-from nascore.optimization import Batch, Optimization, Outcome
+from nascore.indicators import Indicator, Strengths
+from nascore.optimization import Batch, Bilevel, Optimization, Step
 from nascore.pruning import Pruning
 from nascore.records import ArchitectureHistory, Result
 from nascore.relaxations import Relaxation
@@ -32,14 +34,28 @@ from nascore.training import (
 
 
 class SearchSettings(DataSettings, SgdSettings):
-    """The five choices, and how the supernet is trained: everything that decides a search but its seed."""
+    """The five choices, what operations are judged by, and how the supernet is trained: everything that decides a
+    search but its seed.
+    """
 
     space: Space
     relaxation: Relaxation
     optimization: Optimization
     pruning: Pruning
     derivation: Derivation
+    indicator: Indicator = Indicator()
     alpha_std: float = 1e-3  # alpha starts as this times a standard normal (Code: darts)
+
+    def validate(self) -> None:
+        super().validate()
+        self.require(self.alpha_std >= 0, "alpha_std", "at least 0")
+        if self.indicator.needs_draws and not self.relaxation.samples:
+            raise ConfigError(
+                f"the indicator {type(self.indicator).__name__} tells operations apart by the passes that drew them: "
+                "it needs a relaxation that draws, such as GumbelSoftmax(hard=True)"
+            )
+        if self.nesterov and isinstance(self.optimization, Bilevel) and self.optimization.order == 2:
+            raise ConfigError("the second order unrolls a step of plain momentum: set nesterov=False, or order=1")
 
     def start(self, device: torch.device, seed: int, root: str | Path | None = None) -> "Search":
         """The search at its beginning, its weights drawn from torch's generator and all else from `seed`."""
@@ -62,10 +78,12 @@ class SearchProblem:
         self.weights, self.alphas = list(supernet.parameters()), architecture.parameters()
         self.progress = 0.0
         self.precision = precision
+        self.computed = architecture.alive
 
     def logits(self, images: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, classes), at a fresh draw of the relaxation, which is never of less than float32."""
         weights = self.architecture.weights(self.relaxation, self.progress, self.generator)
+        self.computed = {kind: drawn.active for kind, drawn in weights.items()}
         with autocast(self.precision, images.device):
             return wide(self.supernet(images, weights))
 
@@ -89,6 +107,7 @@ class Search:
             supernet, self.architecture, settings.relaxation, self.generator, settings.precision
         )
         self.stepper = settings.optimization.start(self.problem, settings.optimizer(supernet), settings.gradient_clip)
+        self.judge = settings.indicator.start(shapes)
         self.snapshots = [self._snapshot()]
         # a draw decides which kernels are launched, so what is sampled cannot be recorded
         recorded = device.type == "cuda" and not settings.relaxation.samples
@@ -113,11 +132,15 @@ class Search:
         """
         problem, settings = self.problem, self.settings
         rate = set_learning_rate(self.stepper.optimizer, settings.learning_rate_at(self.epoch))
-        averages, valid = Averages(self.device), self.valid.forever() if self.valid else repeat(None)
+        averages = Averages(self.device)
+        held_out = self.valid.forever() if self.valid and not self.resting else repeat(None)
         problem.supernet.train()
         each_step, before = settings.pruning.every == "step", self.architecture.living
-        for train, held_out in zip(self.train, valid, strict=False):
-            averages.add(*self._step(train, held_out), len(train[1]))
+        for batches in zip(self.train, held_out, strict=False):
+            step = self._step(*batches)
+            averages.add(step.train.loss, step.train.correct, step.train.images)
+            if not self.resting:
+                self.judge.observe(step)
             if each_step:
                 self._prune(self.epoch + 1)
         self._advance(self.epoch + 1)
@@ -127,22 +150,31 @@ class Search:
         row = {"learning_rate": rate, "alive": alive, "dropped": before - alive}
         return row | averages.named("train") | self._validate()
 
-    def _step(self, train: Batch, held_out: Batch | None) -> Outcome:
+    @property
+    def resting(self) -> bool:
+        """Whether this epoch trains the weights alone."""
+        return self.epoch < self.settings.optimization.warm_up
+
+    def _step(self, train: Batch, held_out: Batch | None) -> Step:
         if self._replayed is None:
-            return self.stepper.step(train, held_out)
+            return self._any_step(train, held_out)
         alive = tuple(mask.numpy().tobytes() for mask in self.architecture.alive.values())
         progress = self.problem.progress if self.settings.relaxation.anneals else None
-        return self._replayed((alive, progress), *train, *(held_out or (None, None)))
+        return self._replayed((alive, progress, self.resting), *train, *(held_out or (None, None)))
 
-    def _flat_step(self, images: Tensor, labels: Tensor, *held_out: Tensor | None) -> Outcome:
-        return self.stepper.step((images, labels), None if held_out[0] is None else held_out)
+    def _flat_step(self, images: Tensor, labels: Tensor, *held_out: Tensor | None) -> Step:
+        return self._any_step((images, labels), None if held_out[0] is None else held_out)
+
+    def _any_step(self, train: Batch, held_out: Batch | None) -> Step:
+        return self.stepper.step_weights(train) if self.resting else self.stepper.step(train, held_out)
 
     def _advance(self, epoch: int) -> None:
         self.epoch, self.problem.progress = epoch, epoch / self.epochs
 
     def _prune(self, epoch: int) -> None:
-        alive = self.settings.pruning.keep(self._strengths(), self.architecture.alive, epoch)
-        if self.architecture.keep(alive):
+        space, alive = self.settings.space, self.architecture.alive
+        kept = self.settings.pruning.keep(space, self._strengths(), alive, epoch)
+        if self.architecture.keep(kept):
             self.stepper.forget(list(self.architecture.alive.values()))
 
     def _validate(self) -> dict[str, float]:
@@ -151,13 +183,22 @@ class Search:
         self.problem.supernet.eval()
         return evaluate(self.problem.logits, self.held_out, self.device).named("valid")
 
-    def _strengths(self) -> dict[str, Tensor]:
-        return self.architecture.strengths(self.settings.relaxation, self.problem.progress)
+    def _weights(self) -> dict[str, Tensor]:
+        """Cell type -> architecture weights, on the CPU."""
+        weights = self.architecture.strengths(self.settings.relaxation, self.problem.progress)
+        return {kind: value.cpu() for kind, value in weights.items()}
 
-    def _snapshot(self) -> dict[str, Tensor]:
-        """Cell type -> strengths on the CPU, NaN where an operation was dropped."""
-        alive = self.architecture.alive
-        return {kind: value.cpu().masked_fill(~alive[kind], torch.nan) for kind, value in self._strengths().items()}
+    def _strengths(self) -> Strengths:
+        return self.judge.strengths(self._weights(), self.architecture.alive)
+
+    def _snapshot(self) -> dict[str, dict[str, Tensor]]:
+        """Cell type -> column of the record -> values, NaN where an operation was dropped."""
+        weights, alive = self._weights(), self.architecture.alive
+        columns = {"weight": weights} | self.judge.history(weights, alive)
+        return {
+            kind: {name: values[kind].float().masked_fill(~mask, torch.nan) for name, values in columns.items()}
+            for kind, mask in alive.items()
+        }
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -165,6 +206,7 @@ class Search:
             "supernet": self.problem.supernet.state_dict(),
             "architecture": self.architecture.state_dict(),
             "stepper": self.stepper.state_dict(),
+            "judge": self.judge.state_dict(),
             "generator": self.generator.get_state(),
             "snapshots": self.snapshots,
         }
@@ -174,6 +216,7 @@ class Search:
         self.problem.supernet.load_state_dict(state["supernet"])
         self.architecture.load_state_dict(state["architecture"])
         self.stepper.load_state_dict(state["stepper"])
+        self.judge.load_state_dict(state["judge"])
         self.generator.set_state(state["generator"])
         self.snapshots = state["snapshots"]
 
@@ -182,19 +225,24 @@ class Search:
         return self.problem.supernet.state_dict()
 
     def result(self) -> Result:
-        """The genotype, and the strengths of all epochs, (epochs + 1, edges, operations) for each cell type."""
-        space = self.settings.space
-        history = {kind: torch.stack([at[kind] for at in self.snapshots]).numpy() for kind in space.cell_types()}
-        weights = ArchitectureHistory(history, space.edges(), space.operations)
-        strengths = self._strengths()
-        genotype = self.settings.derivation.genotype(space, strengths)
-        survivors = torch.cat([(values > 0).sum(dim=1) for values in strengths.values()])
+        """The genotype, and what was known of all operations in all epochs, see `ArchitectureHistory`."""
+        space, weights = self.settings.space, self._weights()
+        genotype = self.settings.derivation.genotype(space, self._strengths())
+        survivors = torch.cat([(values > 0).sum(dim=1) for values in weights.values()])
         metrics = {
             "edges_without_survivor": int((survivors == 0).sum()),
             "edges_with_several_survivors": int((survivors > 1).sum()),
             "nodes_without_inputs": _empty_nodes(space, genotype),
         }
-        return Result(metrics, genotype=genotype, architecture=weights)
+        return Result(metrics, genotype=genotype, architecture=self._history())
+
+    def _history(self) -> ArchitectureHistory:
+        space = self.settings.space
+        cells = {
+            kind: {name: torch.stack([at[kind][name] for at in self.snapshots]).numpy() for name in columns}
+            for kind, columns in self.snapshots[0].items()
+        }
+        return ArchitectureHistory(cells, space.edges(), space.operations)
 
 
 def _empty_nodes(space: Space, genotype: AnyGenotype) -> int:

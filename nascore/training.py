@@ -69,6 +69,7 @@ class SgdSettings(Settings):
     schedule: Literal["cosine", "linear", "exponential"] = "cosine"
     decay: float = 0.97  # factor an epoch of the exponential schedule
     momentum: float = 0.9
+    nesterov: bool = False
     weight_decay: float
     gradient_clip: float = 5.0  # the largest norm of all gradients together
     precision: Precision = "float32"  # of convolutions and matrix products; bfloat16 by autocast, for GPUs
@@ -78,10 +79,12 @@ class SgdSettings(Settings):
         self.require(self.epochs >= 1, "epochs", "at least 1")
         self.require(self.learning_rate > 0, "learning_rate", "above 0")
         self.require(self.gradient_clip > 0, "gradient_clip", "above 0")
+        self.require(self.momentum > 0 or not self.nesterov, "nesterov", "False without momentum")
 
     def optimizer(self, network: nn.Module) -> torch.optim.SGD:
         parameters = list(network.parameters())
-        device, options = parameters[0].device, {"momentum": self.momentum, "weight_decay": self.weight_decay}
+        device = parameters[0].device
+        options = {"momentum": self.momentum, "nesterov": self.nesterov, "weight_decay": self.weight_decay}
         if device.type == "cuda":  # a rate on the device, so that a recorded step follows when it changes
             rate = torch.tensor(self.learning_rate, device=device)
             return torch.optim.SGD(parameters, rate, fused=True, **options)

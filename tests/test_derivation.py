@@ -73,4 +73,4 @@ def test_a_nas_bench_201_cell():
 
 def test_no_pruning_keeps_everything():
     alive = {"normal": torch.ones(2, 2, dtype=torch.bool)}
-    assert Pruning().keep({"normal": torch.zeros(2, 2)}, alive, 1) is alive
+    assert Pruning().keep(SPACE, {"normal": torch.zeros(2, 2)}, alive, 1) is alive

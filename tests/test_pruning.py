@@ -6,7 +6,9 @@ from nascore.optimization import Bilevel, SingleLevel
 from nascore.pruning import Zeros
 from nascore.recipes import darts
 from nascore.relaxations import Entmax
+from nascore.spaces import CellSpace
 
+SPACE = CellSpace(nodes=1, operations=("none", "skip_connect", "sep_conv_3x3"))
 STRENGTHS = {"normal": torch.tensor([[0.0, 0.3, 0.7], [0.0, 0.0, 1.0]])}
 ALIVE = {"normal": torch.tensor([[True, True, True], [False, True, True]])}
 
@@ -18,15 +20,15 @@ def start(**overrides):
 
 
 def test_zeros_are_dropped_and_the_dead_stay_dead():
-    kept = Zeros().keep(STRENGTHS, ALIVE, 1)["normal"]
+    kept = Zeros().keep(SPACE, STRENGTHS, ALIVE, 1)["normal"]
     assert kept.tolist() == [[False, True, True], [False, False, True]]
-    revived = Zeros().keep({"normal": torch.ones(2, 3)}, ALIVE, 1)["normal"]
+    revived = Zeros().keep(SPACE, {"normal": torch.ones(2, 3)}, ALIVE, 1)["normal"]
     assert torch.equal(revived, ALIVE["normal"])
 
 
 def test_nothing_is_dropped_during_the_warm_up():
     pruning = Zeros(warm_up=2)
-    assert [pruning.keep(STRENGTHS, ALIVE, epoch) is ALIVE for epoch in (1, 2, 3)] == [True, True, False]
+    assert [pruning.keep(SPACE, STRENGTHS, ALIVE, epoch) is ALIVE for epoch in (1, 2, 3)] == [True, True, False]
     with pytest.raises(ConfigError):
         Zeros(warm_up=-1)
 
@@ -37,7 +39,8 @@ def test_a_search_drops_what_becomes_zero_and_every_edge_keeps_something():
     assert rows[0]["alive"] + rows[0]["dropped"] == 2 * 5 * 8 and sum(row["dropped"] for row in rows) > 0
     for kind, mask in search.architecture.alive.items():
         assert mask.any(dim=1).all()
-        assert search.snapshots[-1][kind].isnan().equal(~mask) and (search.snapshots[-1][kind][mask] > 0).all()
+        last = search.snapshots[-1][kind]["weight"]
+        assert last.isnan().equal(~mask) and (last[mask] > 0).all()
 
 
 def test_it_may_look_after_every_step():

@@ -47,7 +47,7 @@ def test_it_records_every_epoch_and_ends_with_a_genotype():
         search.run_epoch()
     result = search.result()
     history = result.architecture
-    assert {kind: values.shape for kind, values in history.strengths.items()} == {
+    assert {kind: columns["weight"].shape for kind, columns in history.cells.items()} == {
         "normal": (3, 5, 8),
         "reduce": (3, 5, 8),
     }
@@ -56,7 +56,7 @@ def test_it_records_every_epoch_and_ends_with_a_genotype():
     sums = table.groupby(["epoch", "cell", "source", "target"]).weight.sum()
     assert sums.between(1 - 1e-5, 1 + 1e-5).all()
     row = table.query("epoch == 1 and cell == 'reduce' and source == 2 and target == 3 and operation == 'sep_conv_5x5'")
-    assert row.weight.item() == pytest.approx(history.strengths["reduce"][1, 4, 5])
+    assert row.weight.item() == pytest.approx(history.cells["reduce"]["weight"][1, 4, 5])
     assert result.genotype == search.settings.derivation.genotype(search.settings.space, search._strengths())
 
 
@@ -72,7 +72,7 @@ def test_alpha_and_weights_both_learn():
 class FirstOnly(Pruning):
     """Lets everything die but each edge's first two operations, after the first epoch."""
 
-    def keep(self, strengths, alive, epoch):
+    def keep(self, space, strengths, alive, epoch):
         assert epoch >= 1
         return {kind: mask & (torch.arange(mask.shape[1]) < 2) for kind, mask in alive.items()}
 
@@ -92,7 +92,8 @@ def test_what_a_pruning_drops_is_never_computed_again(monkeypatch):
         F, "conv2d", lambda x, weight, *rest, **at: used.add(id(weight)) or real(x, weight, *rest, **at)
     )
     assert search.run_epoch()["dropped"] == 0 and used and not used & dropped
-    assert search.snapshots[0]["normal"].isfinite().all() and search.snapshots[1]["normal"][:, 2:].isnan().all()
+    assert search.snapshots[0]["normal"]["weight"].isfinite().all()
+    assert search.snapshots[1]["normal"]["weight"][:, 2:].isnan().all()
     assert {name for name, _, _ in search.result().genotype.reduce.edges()} == {"max_pool_3x3"}
 
 
@@ -126,7 +127,7 @@ def test_it_learns_digits(order):
 def test_three_normal_types_are_searched_and_derived():
     search = start(space__normal_types=2, epochs=1)
     search.run_epoch()
-    assert len(search.result().genotype.normal) == 2 and set(search.result().architecture.strengths) == {
+    assert len(search.result().genotype.normal) == 2 and set(search.result().architecture.cells) == {
         "normal1",
         "normal2",
         "reduce",
