@@ -288,6 +288,8 @@ def _restored(tensors: Sequence[Tensor]) -> Iterator[None]:
 
 
 def _gradients(loss: Tensor, parameters: Sequence[Tensor]) -> list[Tensor]:
+    if not loss.requires_grad:  # a draw of `none` everywhere, say, which leaves nothing that depends on alpha
+        return [torch.zeros_like(parameter) for parameter in parameters]
     return _or_zeros(torch.autograd.grad(loss, parameters, allow_unused=True), parameters)
 
 

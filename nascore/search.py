@@ -15,7 +15,7 @@ from nascore.derivation import Derivation
 from nascore.errors import ConfigError
 from nascore.genotypes import AnyGenotype
 from nascore.indicators import Indicator, Strengths
-from nascore.optimization import Batch, Bilevel, Optimization, Step
+from nascore.optimization import Batch, Bilevel, Optimization, Step, frozen_statistics
 from nascore.pruning import Pruning
 from nascore.records import ArchitectureHistory, Result
 from nascore.relaxations import Relaxation
@@ -180,8 +180,10 @@ class Search:
     def _validate(self) -> dict[str, float]:
         if self.held_out is None:
             return {}
-        self.problem.supernet.eval()
-        return evaluate(self.problem.logits, self.held_out, self.device).named("valid")
+        # where passes draw, the running statistics are those of no network in particular: batches bring their own
+        supernet = self.problem.supernet.train(self.settings.relaxation.samples)
+        with frozen_statistics(supernet):
+            return evaluate(self.problem.logits, self.held_out, self.device).named("valid")
 
     def _weights(self) -> dict[str, Tensor]:
         """Cell type -> architecture weights, on the CPU."""

@@ -4,9 +4,12 @@ from nascore.config import choose
 from nascore.recipe import PROFILES as PROFILES
 from nascore.recipe import Recipe as Recipe
 from nascore.recipes import darts as darts
+from nascore.recipes import eoinas as eoinas
 from nascore.recipes import sparse_darts as sparse_darts
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for module in (darts, sparse_darts) for recipe in module.RECIPES}
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe for module in (darts, sparse_darts, eoinas) for recipe in module.RECIPES
+}
 
 
 def find(name: str) -> Recipe:

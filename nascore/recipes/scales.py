@@ -28,11 +28,26 @@ SPARSE_SEARCH = SEARCH | {
     "gpu": _GPU | {"epochs": 50},
 }
 
+# the same where a pass computes one operation of each edge: its steps cost little, and it takes more of them. The
+# warm-up is an eighth of the epochs and there are seven intervals of pruning, as in EoiNAS (160 epochs, 20 each).
+SAMPLED_SEARCH = {
+    "smoke": SEARCH["smoke"] | {"epochs": 4, "optimization__warm_up": 1},
+    "demo": SEARCH["demo"] | {"epochs": 32, "optimization__warm_up": 4},
+    "gpu": _GPU | {"epochs": 80, "optimization__warm_up": 10},
+}
+
 # searches in NAS-Bench-201
 SEARCH_201 = {
     "smoke": _SMOKE | {"space__cells": 1, "space__channels": 4},
     "demo": _DEMO | {"space__cells": 1, "space__channels": 8, "epochs": 20, "optimization__learning_rate": 0.01},
     "gpu": _GPU | {"epochs": 50},
+}
+
+# a fifth of the epochs to warm up, and four intervals of pruning
+SAMPLED_SEARCH_201 = {
+    "smoke": SEARCH_201["smoke"] | {"epochs": 4, "optimization__warm_up": 1},
+    "demo": SEARCH_201["demo"] | {"epochs": 40, "optimization__warm_up": 8},
+    "gpu": _GPU | {"epochs": 50, "optimization__warm_up": 10},
 }
 
 # retraining of derived networks and baselines
