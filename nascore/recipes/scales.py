@@ -28,12 +28,16 @@ SPARSE_SEARCH = SEARCH | {
     "gpu": _GPU | {"epochs": 50},
 }
 
-# the same where a pass computes one operation of each edge: its steps cost little, and it takes more of them. The
-# warm-up is an eighth of the epochs and there are seven intervals of pruning, as in EoiNAS (160 epochs, 20 each).
+# the same where a pass computes one operation of each edge: its steps cost little, and it takes many more of them
 SAMPLED_SEARCH = {
-    "smoke": SEARCH["smoke"] | {"epochs": 4, "optimization__warm_up": 1},
-    "demo": SEARCH["demo"] | {"epochs": 32, "optimization__warm_up": 4},
-    "gpu": _GPU | {"epochs": 80, "optimization__warm_up": 10},
+    "smoke": SEARCH["smoke"] | {"epochs": 8},
+    "demo": SEARCH["demo"] | {"epochs": 24, "batch_size": 32},
+    "gpu": _GPU | {"epochs": 80},
+}
+
+# and with a warm-up of an eighth of the epochs, so that seven intervals are left, as in EoiNAS (160 epochs, 20 each)
+GRADUAL_SEARCH = {
+    profile: changes | {"optimization__warm_up": changes["epochs"] // 8} for profile, changes in SAMPLED_SEARCH.items()
 }
 
 # searches in NAS-Bench-201
@@ -43,10 +47,10 @@ SEARCH_201 = {
     "gpu": _GPU | {"epochs": 50},
 }
 
-# a fifth of the epochs to warm up, and four intervals of pruning
-SAMPLED_SEARCH_201 = {
-    "smoke": SEARCH_201["smoke"] | {"epochs": 4, "optimization__warm_up": 1},
-    "demo": SEARCH_201["demo"] | {"epochs": 40, "optimization__warm_up": 8},
+# a fifth of the epochs to warm up, and four intervals
+GRADUAL_SEARCH_201 = {
+    "smoke": SEARCH_201["smoke"] | {"epochs": 5, "optimization__warm_up": 1},
+    "demo": SEARCH_201["demo"] | {"epochs": 25, "batch_size": 16, "learning_rate": 0.05, "optimization__warm_up": 5},
     "gpu": _GPU | {"epochs": 50, "optimization__warm_up": 10},
 }
 
