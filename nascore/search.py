@@ -1,5 +1,6 @@
 """The search loop: it knows the five choices by their interfaces, and nothing that a method owns."""
 
+from contextlib import nullcontext
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -181,8 +182,9 @@ class Search:
         if self.held_out is None:
             return {}
         # where passes draw, the running statistics are those of no network in particular: batches bring their own
-        supernet = self.problem.supernet.train(self.settings.relaxation.samples)
-        with frozen_statistics(supernet):
+        drawing = self.settings.relaxation.samples
+        supernet = self.problem.supernet.train(drawing)
+        with frozen_statistics(supernet) if drawing else nullcontext():
             return evaluate(self.problem.logits, self.held_out, self.device).named("valid")
 
     def _weights(self) -> dict[str, Tensor]:

@@ -53,6 +53,12 @@ def test_equal_settings_have_equal_hashes_whatever_they_were_written_as():
     assert digest(to_dict(Outer(epochs=4))) != digest(to_dict(Outer()))
 
 
+def test_without_defaults_only_what_was_changed_is_left():
+    assert to_dict(Outer(), defaults=False) == {"type": "Outer"}
+    changed = Outer(epochs=4, inner=Inner(rate=2.0))
+    assert to_dict(changed, defaults=False) == {"type": "Outer", "epochs": 4, "inner": {"type": "Inner", "rate": 2.0}}
+
+
 def test_to_dict_is_json_and_names_the_classes():
     assert json.loads(json.dumps(to_dict(Outer()))) == {
         "type": "Outer",

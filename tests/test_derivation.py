@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from nascore.derivation import EveryEdge, StrongestEdges
+from nascore.derivation import EveryEdge, StrongestEdges, StrongestPairs
 from nascore.errors import ConfigError
 from nascore.genotypes import Cell, Genotype
 from nascore.pruning import Pruning
@@ -28,6 +28,15 @@ def test_one_input_or_more_than_there_are():
     assert [len(edges) for edges in cell(StrongestEdges(inputs=9)).nodes] == [2, 3]
     with pytest.raises(ConfigError):
         StrongestEdges(inputs=0)
+
+
+def test_a_node_may_keep_two_pairs_of_one_edge():
+    found = cell(StrongestPairs())
+    # node 2: both operations of edge 1-2; node 3: 0.7 on edge 2-3, 0.6 on edge 0-3
+    nodes = ((("skip_connect", 1), ("sep_conv_3x3", 1)), (("sep_conv_3x3", 0), ("skip_connect", 2)))
+    assert found == Cell(nodes, (2, 3))
+    with pytest.raises(ConfigError):
+        StrongestPairs(inputs=0)
 
 
 def test_cell_types_keep_their_order():

@@ -124,6 +124,31 @@ def test_first_order_is_the_plain_gradient():
     assert torch.equal(seen.loss, made.loss(valid)[0].detach()) and seen.images == 6
 
 
+def test_the_weights_may_begin_the_step():
+    stepped = []
+    for first in ("alpha", "weights"):
+        made, (train, valid), optimizer = problem()
+        stepper = Bilevel(first=first).start(made, optimizer, 5.0)
+        if first == "weights":
+            by_hand, batches, other = problem()
+            hand = Bilevel().start(by_hand, other, 5.0)
+            hand.step_weights(batches[0])
+            hand._step_alpha(*batches)
+        seen = stepper.step(train, valid)
+        assert (seen.train.images, seen.valid.images) == (6, 6)
+        stepped.append([*made.weights, *made.alphas])
+    assert all(torch.equal(a, b) for a, b in zip(stepped[1], [*by_hand.weights, *by_hand.alphas], strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(*stepped, strict=True))
+
+
+def test_a_step_of_the_weights_alone_leaves_alpha_alone():
+    made, (train, _), optimizer = problem()
+    before = [tensor.detach().clone() for tensor in (*made.alphas, *made.weights)]
+    seen = Bilevel().start(made, optimizer, 5.0).step_weights(train)
+    changed = [not torch.equal(a, b) for a, b in zip(before, (*made.alphas, *made.weights), strict=True)]
+    assert seen.valid is None and not any(changed[: len(made.alphas)]) and all(changed[len(made.alphas) :])
+
+
 @pytest.mark.parametrize(
     "optimization", [Bilevel(order=1), Bilevel(order=2), SingleLevel()], ids=["first", "second", "single"]
 )

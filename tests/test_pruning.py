@@ -3,7 +3,7 @@ import torch
 
 from nascore.errors import ConfigError
 from nascore.optimization import Bilevel, SingleLevel
-from nascore.pruning import Zeros
+from nascore.pruning import Gradual, Zeros
 from nascore.recipes import darts
 from nascore.relaxations import Entmax
 from nascore.spaces import CellSpace
@@ -70,3 +70,49 @@ def test_what_is_dropped_leaves_the_optimisers(optimization):
         assert not alpha[mask].any() and alpha[~mask].any()
         assert not remembered["exp_avg"][mask].any() and not remembered["exp_avg_sq"][mask].any()
     assert weights and all(torch.equal(now, then) for now, then in weights)
+
+
+# -- gradually -------------------------------------------------------------------------------------------------------
+
+EVEN = {"normal": torch.tensor([[0.5, 0.2, 0.3], [0.1, 0.6, 0.3]])}
+WHOLE = {"normal": torch.ones(2, 3, dtype=torch.bool)}
+
+
+def test_each_edge_loses_its_weakest_operation():
+    kept = Gradual().keep(SPACE, EVEN, WHOLE, 40)["normal"]
+    assert kept.tolist() == [[True, False, True], [False, True, True]]
+
+
+def test_the_dead_are_not_dropped_again_and_the_last_one_stays():
+    alive = {"normal": torch.tensor([[False, True, True], [False, False, True]])}
+    kept = Gradual().keep(SPACE, EVEN, alive, 40)["normal"]
+    assert kept.tolist() == [[False, False, True], [False, False, True]]
+
+
+@pytest.mark.parametrize("keep_usable", [True, False])
+def test_none_does_not_stay_alone_unless_it_may(keep_usable):
+    alive = {"normal": torch.tensor([[True, True, False], [True, False, True]])}  # `none` and one other
+    strengths = {"normal": torch.tensor([[0.9, 0.1, 0.0], [0.2, 0.0, 0.8]])}
+    kept = Gradual(keep_usable=keep_usable).keep(SPACE, strengths, alive, 40)["normal"]
+    assert kept.tolist() == [[not keep_usable, keep_usable, False], [False, False, True]]
+
+
+def test_the_papers_epochs_leave_one_operation_after_160():
+    space, alive = CellSpace(), {"normal": torch.ones(14, 8, dtype=torch.bool)}
+    pruned = []
+    for epoch in range(1, 201):
+        strengths = {"normal": torch.rand(14, 8, generator=torch.Generator().manual_seed(epoch))}
+        kept = Gradual().keep(space, strengths, alive, epoch)
+        if not torch.equal(kept["normal"], alive["normal"]):
+            assert (alive["normal"].sum(dim=1) - kept["normal"].sum(dim=1) == 1).all()
+            pruned.append(epoch)
+        alive = kept
+    assert pruned == [40, 60, 80, 100, 120, 140, 160]
+    assert (alive["normal"].sum(dim=1) == 1).all() and not alive["normal"][:, 0].any()  # and it is not `none`
+
+
+def test_intervals_are_of_epochs():
+    with pytest.raises(ConfigError, match="every must be 'epoch'"):
+        Gradual(every="step")
+    with pytest.raises(ConfigError):
+        Gradual(interval=0)

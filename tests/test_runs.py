@@ -26,12 +26,16 @@ SEARCH = {"epochs": 5, "train_images": 120, "space__operations": ("none", "skip_
 TRAINING = {"epochs": 5, "genotype": PUBLISHED["DARTS_V2"], "drop_path": 0.3, "auxiliary_weight": 0.4}
 DROPOUT = {"epochs": 5, "network": "lenet", "batch_size": 20}
 PRUNED = {"epochs": 5, "train_images": 120, "optimization__learning_rate": 0.01}
+GRADUAL = {"epochs": 5, "train_images": 120, "optimization__learning_rate": 0.01}
 CELL = {"epochs": 5, "genotype": BenchmarkCell(("nor_conv_1x1",) * 6), "cells": 1}
 CELL |= {"reductions": None, "auxiliary_weight": 0.0, "drop_path": 0.0}
 CASES = {
     "search": ("darts", SEARCH),
     "pruned": ("sparse-darts", PRUNED),
     "pruned benchmark": ("sparse-darts-bilevel-201", PRUNED),
+    "importance": ("eoinas", GRADUAL),
+    "importance benchmark": ("eoinas-201", GRADUAL),
+    "pairs": ("gdas", {"epochs": 5, "train_images": 120}),
     "training": ("retraining", TRAINING),
     "benchmark": ("retraining", CELL),
     "dropout": ("retraining", DROPOUT),
@@ -109,6 +113,25 @@ def test_the_name_follows_everything_that_decides_the_result(tmp_path, monkeypat
     assert len(set(names)) == 5
 
 
+def test_a_new_setting_leaves_old_records_theirs_and_a_changed_default_is_told(tmp_path):
+    finished = compute("dropout", tmp_path)
+    config, result = (json.loads((finished.path / name).read_text()) for name in ("config.json", "result.json"))
+
+    def rewrite():
+        text = json.dumps(config)
+        (finished.path / "config.json").write_text(text)
+        result["files"]["config.json"] = records.sha256(text.encode())
+        (finished.path / "result.json").write_text(json.dumps(result))
+
+    del config["settings"]["nesterov"]  # as written before there was one
+    rewrite()
+    assert compute("dropout", tmp_path).path == finished.path
+    config["settings"]["momentum"] = 0.8
+    rewrite()
+    with pytest.raises(RunError, match="when momentum had another default"):
+        compute("dropout", tmp_path)
+
+
 def test_same_seed_same_bits_other_seed_other_bits(undisturbed, tmp_path):
     for case, found in undisturbed.items():
         assert same(found, compute(case, tmp_path / case))
@@ -127,7 +150,7 @@ def test_the_callers_generator_is_left_alone(tmp_path):
 
 
 def test_a_case_is_pruned_half_way(undisturbed):
-    for case in ("pruned", "pruned benchmark"):
+    for case in ("pruned", "pruned benchmark", "importance", "importance benchmark"):
         dropped = undisturbed[case].history.dropped
         assert dropped[:2].sum() > 0 and dropped[2:].sum() > 0
 

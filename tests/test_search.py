@@ -3,6 +3,7 @@ import torch
 from torch.nn import functional as F
 
 from nascore import data
+from nascore.errors import ConfigError
 from nascore.optimization import SingleLevel
 from nascore.pruning import Pruning
 from nascore.recipes import RECIPES, darts
@@ -97,6 +98,15 @@ def test_what_a_pruning_drops_is_never_computed_again(monkeypatch):
     assert {name for name, _, _ in search.result().genotype.reduce.edges()} == {"max_pool_3x3"}
 
 
+def test_a_search_takes_nesterov_but_does_not_unroll_it():
+    rows = [start(nesterov=nesterov).run_epoch() for nesterov in (True, False)]
+    assert rows[0] != rows[1]
+    with pytest.raises(ConfigError, match="plain momentum"):
+        start(nesterov=True, optimization__order=2)
+    with pytest.raises(ConfigError, match="nesterov must be False without momentum"):
+        start(nesterov=True, momentum=0.0)
+
+
 def test_a_search_in_bfloat16_stays_near_the_one_in_float32():
     rows = [start(precision=precision).run_epoch() for precision in ("bfloat16", "float32")]
     assert rows[0] != rows[1] and rows[0]["train_loss"] == pytest.approx(rows[1]["train_loss"], rel=0.05)
@@ -149,6 +159,8 @@ def test_profiles_change_numbers_only(name):
         "auxiliary_weight",
         "image_size",
         "precision",
+        "warm_up",
+        "interval",
     }
     for profile, changes in recipe.profiles.items():
         assert {key.split("__")[-1] for key in changes} <= scale, profile
