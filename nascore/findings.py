@@ -3,7 +3,7 @@
 `groups` maps the name of a method to its search records, one a seed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 
 import pandas as pd
@@ -49,6 +49,25 @@ def judged(groups: Groups, table: Table, dataset: str) -> pd.DataFrame:
     after 200 epochs, place: its rank of 15,625, collapse: the kind of degenerate cell that it is, or "".
     """
     return _gathered(groups, lambda run: _judged(run.genotype, table, dataset))
+
+
+def rank_correlation(frame: pd.DataFrame, x: str, y: str, by: str | Sequence[str]) -> pd.DataFrame:
+    """Columns of `by`, tau: Kendall's tau-b of the columns `x` and `y` of `frame` among the rows that share them, n:
+    how many of these rows have both numbers.
+
+    In the order of `frame`. tau is NaN where a side is constant, or n less than 2. Raises `ConfigError` for a missing
+    column.
+    """
+    by = [by] if isinstance(by, str) else list(by)
+    for column in (*by, x, y):
+        if column not in frame:
+            raise ConfigError(f"there is no column {column!r}, only {', '.join(map(str, frame.columns))}")
+    rows = []
+    for names, group in frame.groupby(by, sort=False):
+        both = group[[x, y]].dropna()
+        tau = both[x].corr(both[y], method="kendall") if (both.nunique() > 1).all() else float("nan")
+        rows.append((*names, tau, len(both)))
+    return pd.DataFrame(rows, columns=[*by, "tau", "n"])
 
 
 def _gathered(groups: Groups, of) -> pd.DataFrame:

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 import nascore
@@ -71,3 +72,22 @@ def test_judged(groups):
 def test_nothing_to_look_at():
     with pytest.raises(ConfigError, match="no searches"):
         findings.pace({"softmax": []})
+
+
+def test_rank_correlation():
+    # of the 6 pairs of the first edge's rows 5 agree; the third has one pair of numbers, the fourth equal ones
+    rows = [("x", 0, at, value) for at, value in enumerate((1, 2, 4, 3))]
+    rows += [("x", 1, at, -at) for at in range(3)] + [("y", 1, 1, 2), ("y", 1, np.nan, 3), ("y", 1, 3, np.nan)]
+    rows += [("z", 0, 0.5, at) for at in range(4)] + [("z", 1, np.nan, 1)]
+    # tau-b with a tie: 5 of 6 pairs are ordered in x, all in y, and agree: 5 / sqrt(5 * 6)
+    rows += [("tie", 0, max(at, 1), at) for at in range(4)]
+    frame = pd.DataFrame(rows, columns=["method", "edge", "weight", "accuracy"])
+    found = findings.rank_correlation(frame, "weight", "accuracy", ["method", "edge"])
+    assert list(found) == ["method", "edge", "tau", "n"]
+    assert list(zip(found.method, found.edge, found.n, strict=True)) == [
+        ("x", 0, 4), ("x", 1, 3), ("y", 1, 1), ("z", 0, 4), ("z", 1, 0), ("tie", 0, 4)
+    ]  # fmt: skip
+    assert found.tau.to_list() == pytest.approx([2 / 3, -1, np.nan, np.nan, np.nan, 5 / 30**0.5], nan_ok=True)
+    assert findings.rank_correlation(frame[frame.method == "x"], "weight", "accuracy", "edge").edge.to_list() == [0, 1]
+    with pytest.raises(ConfigError, match="no column 'worth', only method, edge"):
+        findings.rank_correlation(frame, "worth", "accuracy", "edge")

@@ -6,14 +6,18 @@ None of them shows it.
     figures.draw_genotype(run.genotype)      # cells as papers print them
     figures.draw_weights(run.architecture_weights, "normal", chosen=run.genotype.cells()["normal"])
     figures.draw_training({"DARTS": runs}, "test_accuracy")
+    figures.draw_correlation(points)         # whether a search's weights say what operations are worth
     figures.save(figure, "darts/cells", figures.genotype_table(run.genotype), runs=[run])
 """
 
 from nascore.figures.cells import draw_cell, draw_genotype, drawn_boxes, genotype_table
+from nascore.figures.correlation import draw_correlation
 from nascore.figures.curves import draw_comparison, draw_training, metric_label, training_table
 from nascore.figures.density import draw_density
 from nascore.figures.functions import draw_function
 from nascore.figures.landscape import draw_landscape
+from nascore.figures.ranks import draw_ranks
+from nascore.figures.sampling import draw_sampling
 from nascore.figures.saving import save
 from nascore.figures.speed import draw_speed
 from nascore.figures.stages import draw_stages
@@ -27,10 +31,13 @@ __all__ = [
     "PAGE",
     "draw_cell",
     "draw_comparison",
+    "draw_correlation",
     "draw_density",
     "draw_function",
     "draw_genotype",
     "draw_landscape",
+    "draw_ranks",
+    "draw_sampling",
     "draw_speed",
     "draw_stages",
     "draw_survivors",

@@ -14,3 +14,11 @@ def check_columns(table: pd.DataFrame, columns: Iterable[str]) -> None:
             raise ConfigError(f"there is no column {column!r}, only {', '.join(map(str, table.columns))}")
     if table.empty:
         raise ConfigError("there is nothing to draw: the table has no rows")
+
+
+def check_once(table: pd.DataFrame, columns: list[str]) -> None:
+    """Raises `ConfigError` if two rows of `table` have the same values in all of `columns`."""
+    twice = table[table.duplicated(columns)]
+    if len(twice):
+        row = ", ".join(f"{column} {twice[column].iloc[0]!r}" for column in columns)
+        raise ConfigError(f"there are two rows for {row}: give one, the mean of several")
