@@ -29,6 +29,27 @@ def strongest(groups: Groups) -> pd.DataFrame:
     return _gathered(groups, _strongest)
 
 
+def at_end(groups: Groups) -> pd.DataFrame:
+    """Columns method, seed, cell, source, target, operation, weight, what else the records keep of operations
+    (`importance`, say), and lasted: the last epoch (from 0) after which each operation was alive. At the end of the
+    search; weights of dropped operations are NaN.
+    """
+    return _gathered(groups, _at_end)
+
+
+def best(runs: Iterable[Run], metric: str = "valid_accuracy") -> Run:
+    """The run in which `metric` ended highest, the first of equals: the seed that EoiNAS goes on with (section 4.2).
+
+    Raises `ConfigError` for a metric that a run has not, or no runs.
+    """
+    runs = list(runs)
+    if missing := [run.name for run in runs if metric not in run.metrics]:
+        raise ConfigError(f"{missing[0]} has no {metric!r}: a search without held-out images has none")
+    if not runs:
+        raise ConfigError("there are no runs to choose from")
+    return max(runs, key=lambda run: run.metrics[metric])
+
+
 def agreement(groups: Groups) -> pd.Series:
     """Method -> percent of edges on which two of its searches have the same strongest operation, over all pairs.
 
@@ -49,6 +70,13 @@ def judged(groups: Groups, table: Table, dataset: str) -> pd.DataFrame:
     after 200 epochs, place: its rank of 15,625, collapse: the kind of degenerate cell that it is, or "".
     """
     return _gathered(groups, lambda run: _judged(run.genotype, table, dataset))
+
+
+def swapped(groups: Groups, table: Table, dataset: str) -> pd.DataFrame:
+    """`at_end`, with accuracy: the true test accuracy (%) on `dataset` of the derived NAS-Bench-201 cell with that
+    operation in the place of the one that it has on that edge, and chosen: whether it is the one.
+    """
+    return _gathered(groups, lambda run: _swapped(run, table, dataset))
 
 
 def rank_correlation(frame: pd.DataFrame, x: str, y: str, by: str | Sequence[str]) -> pd.DataFrame:
@@ -78,9 +106,23 @@ def _gathered(groups: Groups, of) -> pd.DataFrame:
     return table[["method", "seed", *table.columns.drop(["method", "seed"])]]
 
 
-def _strongest(run: Run) -> pd.DataFrame:
+def _at_end(run: Run) -> pd.DataFrame:
     weights = run.architecture_weights
     last = weights[weights["epoch"] == weights["epoch"].max()]
+    lasted = weights.dropna(subset="weight").groupby([*_EDGE, "operation"], sort=False)["epoch"].max().rename("lasted")
+    return last.drop(columns="epoch").merge(lasted, left_on=[*_EDGE, "operation"], right_index=True)
+
+
+def _swapped(run: Run, table: Table, dataset: str) -> pd.DataFrame:
+    rows, chosen = _at_end(run), set(run.genotype.edges())
+    edges = list(zip(rows["operation"], rows["source"], rows["target"], strict=True))
+    cells = [run.genotype.replaced(source, target, name) for name, source, target in edges]
+    accuracy = [table.accuracy(cell).test[dataset] for cell in cells]
+    return rows.assign(accuracy=accuracy, chosen=[edge in chosen for edge in edges])
+
+
+def _strongest(run: Run) -> pd.DataFrame:
+    last = _at_end(run)
     best = last.loc[last.groupby(_EDGE, sort=False)["weight"].idxmax(), [*_EDGE, "operation"]]
     survivors = (last["weight"] > 0).groupby([last[name] for name in _EDGE], sort=False).sum().to_numpy()
     return best.assign(survivors=survivors)

@@ -118,6 +118,20 @@ class Cell:
         """What a drawing shows: `edges`, then the concatenated nodes' arrows to the output, without an operation."""
         return [*self.edges(), *((None, node, self.output) for node in sorted(self.concat))]
 
+    def replaced(self, arrow: Arrow, operation: str) -> "Cell":
+        """The cell with another operation on one of its `edges`; `none` removes the edge.
+
+        Raises `GenotypeError` where the cell has no such edge, or where what is left is no cell.
+        """
+        if arrow not in self.edges():
+            raise GenotypeError(f"the cell has no edge {arrow!r}: its edges are {self.edges()}")
+        name, source, target = arrow
+        nodes = list(self.nodes)
+        edges, at = list(nodes[target - INPUTS]), nodes[target - INPUTS].index((name, source))
+        edges[at : at + 1] = [] if operation == "none" else [(operation, source)]
+        nodes[target - INPUTS] = tuple(edges)
+        return Cell(tuple(nodes), tuple(node for node in self.concat if nodes[node - INPUTS]))
+
     @classmethod
     def from_arrows(cls, arrows: Iterable[Arrow], nodes: int) -> "Cell | None":
         """The cell of `nodes` intermediate nodes with these edges; its output takes all nodes that have inputs.
@@ -170,6 +184,14 @@ class Genotype(AnyGenotype, keys=("normal", "reduce")):
         """Cell type -> cell; the types are `normal` (or `normal1`, `normal2`, ...) and `reduce`."""
         names = cell_types(len(self.normal))
         return dict(zip(names, (*self.normal, self.reduce), strict=True))
+
+    def replaced(self, cell: str, arrow: Arrow, operation: str) -> "Genotype":
+        """The genotype with another operation on one edge of a cell type, as `Cell.replaced` has it."""
+        cells = self.cells()
+        if cell not in cells:
+            raise GenotypeError(f"there is no cell type {cell!r}: there are {', '.join(cells)}")
+        *normal, reduce = (cells | {cell: cells[cell].replaced(arrow, operation)}).values()
+        return Genotype(tuple(normal), reduce)
 
     def to_dict(self) -> dict[str, Any]:
         return {"normal": [cell.to_dict() for cell in self.normal], "reduce": self.reduce.to_dict()}

@@ -91,3 +91,56 @@ def test_rank_correlation():
     assert findings.rank_correlation(frame[frame.method == "x"], "weight", "accuracy", "edge").edge.to_list() == [0, 1]
     with pytest.raises(ConfigError, match="no column 'worth', only method, edge"):
         findings.rank_correlation(frame, "worth", "accuracy", "edge")
+
+
+# -- weights against true accuracies ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    root = {"root": tmp_path_factory.mktemp("drawn"), "device": "cpu", "progress": False}
+    return {
+        name: [nascore.run(f"{name}-201", profile="smoke", seed=seed, **root) for seed in SEEDS]
+        for name in ("eoinas-oii", "eoinas-gop")
+    }
+
+
+def test_at_end(drawn):
+    found = findings.at_end(drawn)
+    assert len(found) == 2 * 2 * 30
+    whole, pruned = (found[found.method == name] for name in drawn)
+    assert (whole.lasted == 5).all() and whole.importance.notna().all() and whole.weight.notna().all()
+    # one operation of each edge is dropped after each of the epochs 2 to 5, whose rows no longer have it
+    assert all(sorted(rows) == [1, 2, 3, 4, 5] for _, rows in pruned.groupby(["seed", "source", "target"]).lasted)
+    assert pruned.weight.notna().equals(pruned.lasted == 5)
+
+
+def test_the_best_seed(drawn):
+    runs = drawn["eoinas-oii"]
+    assert findings.best(runs).metrics["valid_accuracy"] == max(run.metrics["valid_accuracy"] for run in runs)
+    assert findings.best(runs, "alive") is runs[0]
+    with pytest.raises(ConfigError, match="has no 'test_accuracy'"):
+        findings.best(runs, "test_accuracy")
+    with pytest.raises(ConfigError, match="no runs"):
+        findings.best([])
+
+
+class Counted:
+    """Stands for the benchmark's table: a cell's accuracy is made of its operations, so that each edge can be told."""
+
+    def accuracy(self, cell):
+        value = sum(10**-at * len(name) for at, name in enumerate(cell.operations))
+        return type("Found", (), {"test": {"cifar10": value}})
+
+
+def test_swapped(drawn):
+    table, groups = Counted(), {"oii": drawn["eoinas-oii"]}
+    found = findings.swapped(groups, table, "cifar10")
+    assert len(found) == 2 * 30 and found.groupby(["seed", "source", "target"]).chosen.sum().eq(1).all()
+    for run in groups["oii"]:
+        own = found[(found.seed == run.seed) & found.chosen]
+        assert np.allclose(own.accuracy, table.accuracy(run.genotype).test["cifar10"])
+        row = found[(found.seed == run.seed) & (found.source == 1) & (found.target == 3)].iloc[0]
+        cell = run.genotype.replaced(1, 3, row.operation)
+        assert cell.operations[4] == row.operation and cell.operations[:4] == run.genotype.operations[:4]
+        assert row.accuracy == pytest.approx(table.accuracy(cell).test["cifar10"])

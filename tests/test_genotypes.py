@@ -86,3 +86,32 @@ def test_random_genotypes_follow_the_generator_and_the_space():
         for node, edges in cell.numbered():
             assert len({source for _, source in edges}) == 2 and all(source < node for _, source in edges)
             assert {name for name, _ in edges} <= {"skip_connect", "sep_conv_3x3"}
+
+
+def test_an_operation_is_replaced_on_one_edge_alone():
+    cell = Cell(((("skip_connect", 0), ("skip_connect", 0)), (("sep_conv_3x3", 1), ("max_pool_3x3", 2))), (2, 3))
+    found = cell.replaced(("sep_conv_3x3", 1, 3), "dil_conv_5x5")
+    assert found == Cell((cell.nodes[0], (("dil_conv_5x5", 1), ("max_pool_3x3", 2))), (2, 3))
+    assert cell.replaced(("max_pool_3x3", 2, 3), "none").nodes[1] == (("sep_conv_3x3", 1),)
+    # of two equal edges, one
+    assert cell.replaced(("skip_connect", 0, 2), "none").nodes[0] == (("skip_connect", 0),)
+    with pytest.raises(GenotypeError, match="has no edge"):
+        cell.replaced(("sep_conv_3x3", 0, 3), "none")
+
+
+def test_a_node_that_loses_its_only_edge_leaves_the_output_unless_it_is_read():
+    cell = Cell(((("skip_connect", 0),), (("sep_conv_3x3", 1),)), (2, 3))
+    assert cell.replaced(("sep_conv_3x3", 1, 3), "none") == Cell(((("skip_connect", 0),), ()), (2,))
+    read = Cell(((("skip_connect", 0),), (("sep_conv_3x3", 2),)), (3,))
+    with pytest.raises(GenotypeError, match="reads node 2, which has no inputs"):
+        read.replaced(("skip_connect", 0, 2), "none")
+
+
+def test_a_genotype_s_cell_type_is_named():
+    genotype = PUBLISHED["DARTS_V2"]
+    first = genotype.cells()["normal"].edges()[0]
+    found = genotype.replaced("normal", first, "avg_pool_3x3")
+    assert found.reduce == genotype.reduce and found.normal[0].edges()[0] == ("avg_pool_3x3", *first[1:])
+    assert found.normal[0].edges()[1:] == genotype.normal[0].edges()[1:]
+    with pytest.raises(GenotypeError, match="no cell type 'normal1': there are normal, reduce"):
+        genotype.replaced("normal1", first, "none")

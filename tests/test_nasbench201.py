@@ -466,3 +466,12 @@ def test_cells_whose_input_is_lost_guess(table):
     """All 341 of them, and they alone: what reads only zeros is worth nothing, whatever a BatchNorm may add."""
     guessing = table.frame["cifar10_test_acc"] <= 10.0
     assert (guessing == (table.frame["canonical"] == "")).all() and guessing.sum() == 341
+
+
+def test_one_operation_is_replaced():
+    assert BEST.replaced(0, 1, SKIP).operations == (SKIP, *BEST.operations[1:])
+    assert BEST.replaced(2, 3, "none").operations == (*BEST.operations[:5], "none")
+    with pytest.raises(GenotypeError, match="not 1->1"):
+        BEST.replaced(1, 1, SKIP)
+    with pytest.raises(GenotypeError, match="unknown operation"):
+        BEST.replaced(0, 1, "sep_conv_3x3")

@@ -54,6 +54,16 @@ class BenchmarkCell(AnyGenotype, keys=("nasbench201",)):
         """What a drawing shows: `edges` without those that are `none`."""
         return [edge for edge in self.edges() if edge[0] != "none"]
 
+    def replaced(self, source: int, target: int, operation: str) -> "BenchmarkCell":
+        """The cell with another operation on one edge; raises `GenotypeError` for an edge that there is not."""
+        if (source, target) not in EDGES:
+            raise GenotypeError(
+                f"a cell has the edges {', '.join(f'{a}->{b}' for a, b in EDGES)}, not {source}->{target}"
+            )
+        operations = list(self.operations)
+        operations[EDGES.index((source, target))] = operation
+        return BenchmarkCell(tuple(operations))
+
     def cells(self) -> dict[str, "BenchmarkCell"]:
         """The only cell type of the space is the cell itself."""
         return {"cell": self}
