@@ -18,6 +18,8 @@ from matplotlib.transforms import Bbox
 from nascore import figures
 from nascore.errors import ConfigError
 from nascore.figures import COLUMN, PAGE
+from nascore.figures.beside import places_beside
+from nascore.figures.layout import Size
 from nascore.nasbench201 import OPERATIONS
 from nascore.operations import DARTS
 
@@ -184,6 +186,26 @@ def test_names_stand_at_their_points_and_touch_nothing():
         assert len(bars) == 5 and not [1 for bar in bars for box in texts.values() if Bbox.intersection(bar, box)]
     for name, away in own.items():
         assert min(away, key=away.get) == figures.operation_look(name).label
+
+
+def test_names_make_room_for_points_bars_and_each_other():
+    def places(points, bars=(), wide=100, high=100):
+        radii, sizes, bars = [3.0] * len(points), [Size(20, 7)] * len(points), np.array(bars).reshape(-1, 4)
+        return places_beside(np.array(points, dtype=float), np.array(radii), sizes, bars, Size(wide, high))
+
+    right, left = (50 + 3 + 1.5 + 10, 50), (50 - 3 - 1.5 - 10, 50)
+    assert places([(50, 50)]).tolist() == [list(right)]
+    assert places([(50, 50)], bars=[(65, 50, 1, 60)]).tolist() == [list(left)]
+    assert places([(50, 50)], wide=70).tolist() == [list(left)]
+    assert places([(50, 50), (65, 50)])[0].tolist() == list(left)
+    first, second = places([(30, 50), (75, 50)], bars=[(30, 50, 1, 60), (75, 50, 1, 60)])
+    assert abs(first[0] - second[0]) > 22.5  # the places between the two are not enough for both
+    assert places([(50, 50)] * 2) is None
+    low = [(12, 8, 1, 14), (51, 8, 1, 14), (62, 8, 1, 14)]  # leaves but the room between the two
+    assert places([(12, 8)], low, high=16) is not None and places([(51, 8)], low, high=16) is not None
+    assert places([(12, 8), (51, 8)], low, high=16) is None
+    assert places([(50, 50)], bars=[(38, 50, 1, 60), (62, 50, 1, 60)]) is not None
+    assert places([(50, 50)], bars=[(38, 50, 1, 60), (50, 50, 1, 60), (62, 50, 1, 60)]) is None
 
 
 def test_without_room_for_all_names_all_panels_share_a_legend():
