@@ -44,32 +44,35 @@ class Zeros(Pruning):
 
 class Gradual(Pruning):
     """After every `interval`-th epoch beyond `warm_up`, each edge of each cell type drops its weakest operation, until
-    one is left (EoiNAS, algorithm 1, lines 6 to 9).
+    `left` are left (EoiNAS, algorithm 1, lines 6 to 9).
 
+    Where one is left its architecture weight is 1, on all edges: by weights no edge is then stronger than another.
     With `keep_usable` the last operation other than `none` is never dropped: a derivation that leaves `none` out would
     find nothing on such an edge. Of equal operations the earlier candidate is dropped.
     """
 
     interval: int = 20
     warm_up: int = 20
+    left: int = 1
     keep_usable: bool = True
 
     def validate(self) -> None:
         self.require(self.every == "epoch", "every", "'epoch', since intervals are of epochs,")
         self.require(self.interval >= 1, "interval", "at least 1")
         self.require(self.warm_up >= 0, "warm_up", "at least 0")
+        self.require(self.left >= 1, "left", "at least 1")
 
     def keep(self, space: Space, strengths: Mapping[str, Tensor], alive: Masks, epoch: int) -> Masks:
         if epoch <= self.warm_up or epoch % self.interval:
             return alive
         usable = torch.tensor([name != "none" or not self.keep_usable for name in space.operations])
-        return {kind: _without_weakest(strengths[kind].cpu(), mask, usable) for kind, mask in alive.items()}
+        return {kind: _without_weakest(strengths[kind].cpu(), mask, usable, self.left) for kind, mask in alive.items()}
 
 
-def _without_weakest(strengths: Tensor, alive: Tensor, usable: Tensor) -> Tensor:
-    """`alive` less each edge's weakest operation, or its last `usable` one's weakest rival."""
-    left = (alive & usable).sum(dim=1, keepdim=True)
-    droppable = alive & ((left > 1) | ~usable)
+def _without_weakest(strengths: Tensor, alive: Tensor, usable: Tensor, left: int) -> Tensor:
+    """`alive` less the weakest operation of each edge that has more than `left`, or its last `usable` one's rival."""
+    last = (alive & usable).sum(dim=1, keepdim=True) <= 1
+    droppable = alive & ~(last & usable) & (alive.sum(dim=1, keepdim=True) > left)
     weakest = strengths.masked_fill(~droppable, torch.inf).argmin(dim=1, keepdim=True)
     # where nothing is droppable, argmin points at an operation that must stay
     return alive & ~(torch.zeros_like(alive).scatter_(1, weakest, True) & droppable)

@@ -111,6 +111,15 @@ def test_the_papers_epochs_leave_one_operation_after_160():
     assert (alive["normal"].sum(dim=1) == 1).all() and not alive["normal"][:, 0].any()  # and it is not `none`
 
 
+def test_it_may_leave_more_than_one():
+    alive = WHOLE
+    for epoch in (40, 60, 80):
+        alive = Gradual(left=2).keep(SPACE, EVEN, alive, epoch)
+    assert alive["normal"].tolist() == [[True, False, True], [False, True, True]]
+    with pytest.raises(ConfigError):
+        Gradual(left=0)
+
+
 def test_intervals_are_of_epochs():
     with pytest.raises(ConfigError, match="every must be 'epoch'"):
         Gradual(every="step")
