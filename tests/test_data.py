@@ -29,6 +29,7 @@ from nascore.data import (
     load,
     published,
     split_indices,
+    zipped,
 )
 from nascore.data.augment import crop_and_flip, cut_out, draw
 from nascore.data.splits import balanced_order
@@ -64,7 +65,7 @@ def offline(monkeypatch, tmp_path):
 
     monkeypatch.setattr(urllib.request, "urlopen", refuse)
     monkeypatch.delenv("NASCORE_DATA", raising=False)
-    for module in (paths, published):
+    for module in (paths, published, zipped):
         monkeypatch.setattr(module, "downloads", lambda: tmp_path / "downloads")
 
 
@@ -707,6 +708,152 @@ def test_folders_that_are_laid_out_wrongly(folder, tmp_path):
     with pytest.raises(DataError, match=r"half/val "):
         load(f"folder:{tmp_path}/half", "test")
     assert not available(f"folder:{tmp_path}/half")
+
+
+# --- image folders in zip files -------------------------------------------------------------------------------------
+
+
+def write_zip(target, folder, prefix=""):
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(target, "w") as file:
+        for path in sorted(folder.rglob("*.*")):
+            file.write(path, f"{prefix}{path.relative_to(folder)}")
+    return target
+
+
+@pytest.mark.parametrize("prefix", ["", "animals-1.0/"])
+def test_a_zipped_folder_is_unpacked_once(prefix, folder, tmp_path, capsys):
+    source = write_zip(tmp_path / "root" / "zoo" / "a.zip", folder, prefix)
+    before = source.stat()
+    assert available("folder:zoo", source.parents[1]) and not (tmp_path / "downloads").exists()
+    train, test = (load("folder:zoo", split, root=source.parents[1]) for split in ("train", "test"))
+    plain = load(f"folder:{folder}", "train")
+    assert torch.equal(train.images, plain.images) and torch.equal(train.labels, plain.labels)
+    assert train.info.title == "zoo" and test.labels.tolist() == [1, 1, 1, 2, 2]
+    (unpacked,) = (tmp_path / "downloads").glob("[!.]*")
+    assert capsys.readouterr().out.splitlines() == [f"Unpacking {source} to {unpacked}, once"]
+    assert list(source.parent.iterdir()) == [source] and source.stat() == before
+    assert not [path for path in (tmp_path / "downloads").glob(".*") if path.is_dir()]
+
+
+def test_a_changed_zip_is_unpacked_anew(folder, tmp_path):
+    source = write_zip(tmp_path / "zoo" / "a.zip", folder)
+    assert len(load("folder:zoo", "train", root=tmp_path)) == 20
+    (folder / "train" / "ant" / "0.png").unlink()
+    write_zip(source, folder)
+    assert len(load("folder:zoo", "train", root=tmp_path)) == 19
+
+
+def test_an_unpacked_folder_beside_zip_files_is_taken(folder, tmp_path):
+    for name in ("a.zip", "b.zip"):
+        write_zip(folder / name, folder / "test")
+    assert len(load(f"folder:{folder}", "train")) == 20 and not (tmp_path / "downloads").exists()
+
+
+UNPACK = """
+import os, signal, sys
+from pathlib import Path
+from nascore import paths
+from nascore.data import load, zipped
+zipped.downloads = lambda: Path(sys.argv[2])
+if sys.argv[3] == "die":
+    zipped.os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+print("start", flush=True)
+sys.stdin.readline()
+print(len(load("folder:zoo", "train", root=sys.argv[1])), flush=True)
+"""
+
+
+def unpacking(tmp_path, how):
+    """A process that loads the zipped folder when it is told to."""
+    command = [sys.executable, "-c", UNPACK, str(tmp_path), str(tmp_path / "downloads"), how]
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert child.stdout.readline() == "start\n"
+    return child
+
+
+def test_two_processes_unpack_once_and_a_killed_one_leaves_nothing(folder, tmp_path):
+    write_zip(tmp_path / "zoo" / "a.zip", folder)
+    dying = unpacking(tmp_path, "die")
+    dying.communicate("go\n")
+    assert dying.returncode == -9
+    half = [path for path in (tmp_path / "downloads").iterdir() if path.is_dir()]
+    assert len(half) == 1 and half[0].name.startswith(".")
+    both = [unpacking(tmp_path, "live") for _ in range(2)]
+    for child in both:
+        child.stdin.write("go\n")
+        child.stdin.flush()
+    said = [child.communicate()[0].splitlines() for child in both]
+    assert [lines[-1] for lines in said] == ["20", "20"] and sum(len(lines) for lines in said) == 3
+    assert [path.name.startswith(".") for path in (tmp_path / "downloads").iterdir() if path.is_dir()] == [False]
+
+
+def _spoil(source):
+    content = bytearray(source.read_bytes())
+    content[200] ^= 255  # in the first image's bytes
+    source.write_bytes(content)
+
+
+def _add(name):
+    def add(source):
+        with zipfile.ZipFile(source, "a") as file:
+            file.writestr(name, b"x")
+
+    return add
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda source: source.write_bytes(source.read_bytes()[:-100]), "a.zip is damaged .*replace it"),
+        (lambda source: source.write_bytes(b""), "a.zip is damaged .*replace it"),
+        (_spoil, "a.zip is damaged .*CRC.*replace it"),
+        (_add("train/../../../escaped.png"), "a.zip names a place outside itself, 'train/../../../escaped.png'"),
+        (_add("/escaped.png"), "a.zip names a place outside itself"),
+        (lambda source: write_zip(source, source.parents[1] / "animals" / "test"), "a.zip is no image folder: it must"),
+        (lambda source: write_zip(source, source.parents[1] / "animals", "one/two/"), "at most one folder further"),
+        (
+            lambda source: write_zip(source.with_name("b.zip"), source.parents[1] / "animals"),
+            r"2 zip files \(a.zip, b.zip\): leave",
+        ),
+    ],
+)
+def test_zip_files_that_cannot_be_used_are_named(damage, said, folder, tmp_path):
+    source = write_zip(tmp_path / "zoo" / "a.zip", folder)
+    damage(source)
+    with pytest.raises(DataError, match=said):
+        load("folder:zoo", "train", root=tmp_path)
+    assert not list(tmp_path.rglob("escaped.png")) and not list((tmp_path / "downloads").glob("[!.]*"))
+    assert available("folder:zoo", tmp_path) == ("CRC" in said)  # which is seen only in reading
+
+
+def test_a_zip_file_may_hold_other_files_too(folder, tmp_path):
+    _add("other/notes/today.txt")(write_zip(tmp_path / "zoo" / "a.zip", folder))
+    assert len(load("folder:zoo", "train", root=tmp_path)) == 20
+    assert sorted(path.name for path in next((tmp_path / "downloads").glob("[!.]*")).iterdir()) == ["test", "train"]
+
+
+def test_a_missing_folder_says_what_to_do(tmp_path):
+    with pytest.raises(DataError, match=r"nowhere/train .*or a zip file .*NASCORE_DATA"):
+        load("folder:nowhere", "train", root=tmp_path)
+
+
+def test_a_place_that_cannot_be_written_is_named(folder, tmp_path):
+    write_zip(tmp_path / "zoo" / "a.zip", folder)
+    (tmp_path / "downloads").write_text("in the way")
+    with pytest.raises(DataError, match=r"a.zip cannot be unpacked to .*downloads"):
+        load("folder:zoo", "train", root=tmp_path)
+
+
+@real_data
+@pytest.mark.parametrize(("name", "train", "test"), [("tiny_imagenet", 1500, 300), ("cats_vs_dogs", 700, 300)])
+def test_real_zipped_folders(name, train, test):
+    if not list(Path(REAL, name).glob("*.zip")):
+        pytest.skip(f"NASCORE_DATA holds no zipped {name}")
+    size = 64 if name == "cats_vs_dogs" else None
+    assert available(f"folder:{name}", REAL)
+    held = {split: load(f"folder:{name}", split, root=REAL, image_size=size) for split in ("train", "test")}
+    assert (len(held["train"]), len(held["test"])) == (train, test) and held["train"].info.image_size == 64
 
 
 # --- streaming ------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Image folders: PATH/train/<class>/<image>, and PATH/test or PATH/val likewise."""
+"""Image folders: PATH/train/<class>/<image>, and PATH/test or PATH/val likewise, or one zip file of these in PATH."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +9,14 @@ from nascore.data.info import IMAGENET, Info, padding_for
 from nascore.data.resident import Dataset
 from nascore.data.splits import limited
 from nascore.data.streaming import StreamedDataset, decoded, naming
+from nascore.data.zipped import unzipped, zip_available
 from nascore.errors import DataError
 from nascore.paths import shown
 
-_LAYOUT = "images belong in PATH/train/<class>/ and in PATH/test/<class>/ or PATH/val/<class>/"
+_LAYOUT = (
+    "images belong in PATH/train/<class>/ and in PATH/test/<class>/ or PATH/val/<class>/, or a zip file of these in "
+    "PATH; a relative PATH of folder:PATH starts in the folder that NASCORE_DATA names"
+)
 
 
 def load_folder(
@@ -23,9 +27,10 @@ def load_folder(
     Whether it is resident is decided by the number of all training images, so that both splits are treated alike.
     Raises `DataError` as `load` does.
     """
-    dataset = train = _listed(path / "train", image_size)
+    folder = unzipped(path)
+    dataset = train = _listed(folder / "train", path.name, image_size)
     if split == "test":
-        dataset = _listed(path / ("test" if (path / "test").is_dir() else "val"), like=train)
+        dataset = _listed(folder / ("test" if (folder / "test").is_dir() else "val"), path.name, like=train)
     dataset = limited(dataset, limit)
     if image_size is None:
         _check_sizes(dataset)
@@ -33,11 +38,14 @@ def load_folder(
 
 
 def folder_available(path: Path) -> bool:
-    """Whether the folder has training and test images, judged by its folders alone."""
-    return (path / "train").is_dir() and any((path / name).is_dir() for name in ("test", "val"))
+    """Whether the folder has training and test images, judged by its folders, or its zip file's list, alone."""
+    laid_out = (path / "train").is_dir() and any((path / name).is_dir() for name in ("test", "val"))
+    return laid_out or zip_available(path)
 
 
-def _listed(folder: Path, image_size: int | None = None, like: StreamedDataset | None = None) -> StreamedDataset:
+def _listed(
+    folder: Path, title: str, image_size: int | None = None, like: StreamedDataset | None = None
+) -> StreamedDataset:
     """The files of a split; classes are numbered as in `like`, the training images, if given."""
     from torchvision.datasets.folder import IMG_EXTENSIONS, find_classes, make_dataset
 
@@ -50,7 +58,7 @@ def _listed(folder: Path, image_size: int | None = None, like: StreamedDataset |
     except OSError as error:
         raise DataError(f"{shown(folder)} has no folder of images for each class ({error}): {_LAYOUT}") from error
     files, labels = zip(*samples, strict=True)
-    info = like.info if like else _info(folder.parent.name, known, image_size or _sides(files[0])[0])
+    info = like.info if like else _info(title, known, image_size or _sides(files[0])[0])
     return StreamedDataset(files, torch.tensor(labels), info)
 
 
