@@ -17,6 +17,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from nascore import paths
+from nascore.distributed import ALONE, Team
 from nascore.environment import environment, random_state, set_random_state
 from nascore.errors import DamageWarning, RunError
 from nascore.files import atomic_write
@@ -38,11 +39,15 @@ class Task(Protocol):
 
 @dataclass
 class RunFolder:
-    """The files of a run that is being computed. Writing raises `RunError` where the disk is full, say."""
+    """The files of a run that is being computed. Writing raises `RunError` where the disk is full, say.
+
+    Of several processes the leader alone reads and writes.
+    """
 
     path: Path
     config: dict[str, Any]
     device: torch.device
+    team: Team = ALONE
 
     def open(self) -> None:
         self.write(CONFIG, json.dumps(self.config, indent=1) + "\n")
@@ -50,7 +55,8 @@ class RunFolder:
     def write(self, name: str, content: bytes | str) -> str:
         """Write a file, its bytes on the disk before its name; returns the sha256 of its content."""
         try:
-            atomic_write(self.path / name, content)
+            if self.team.leads:
+                atomic_write(self.path / name, content)
         except OSError as error:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             why = "no space is left on the disk" if full else f"the folder cannot be written ({error})"
@@ -71,23 +77,36 @@ class RunFolder:
         state = {
             "task": task.state_dict(),
             "rows": rows,
-            "random": random_state(self.device),
+            "random": self.team.gather(random_state(self.device)),
             "config": json.dumps(self.config),
         }
+        if not self.team.leads:
+            return
         content = _to_bytes(state)
         self.write(f"checkpoint-{task.epoch:05d}-{sha256(content)[:16]}.pt", content)
         for old in self.checkpoints()[:-2]:
             old.unlink()
 
     def restore(self, task: Task) -> list[dict[str, float]]:
-        """Bring `task` to the newest sound checkpoint; returns the history up to there."""
-        for path in reversed(self.checkpoints()):
-            state = self._read(path)
-            if state is not None:
-                task.load_state_dict(state["task"])
-                set_random_state(state["random"], self.device)
-                return state["rows"]
-        return []
+        """Bring `task` to the newest sound checkpoint; returns the history up to there.
+
+        Raises `RunError` if it was written by another number of processes: their draws cannot be shared out anew.
+        """
+        state = self.team.agree(self._newest() if self.team.leads else None)
+        if state is None:
+            return []
+        if (wrote := len(state["random"])) != self.team.size:
+            raise RunError(
+                f"{paths.shown(self.path)} was begun by {wrote} processes, and these are {self.team.size}: go on with "
+                f"{wrote}, or delete the folder"
+            )
+        task.load_state_dict(state["task"])
+        set_random_state(state["random"][self.team.rank], self.device)
+        return state["rows"]
+
+    def _newest(self) -> dict[str, Any] | None:
+        found = (self._read(path) for path in reversed(self.checkpoints()))
+        return next((state for state in found if state is not None), None)
 
     def _read(self, path: Path) -> dict[str, Any] | None:
         content = path.read_bytes()
@@ -100,11 +119,13 @@ class RunFolder:
         warnings.warn(
             f"{paths.shown(path)} is damaged: it is set aside as {aside.name}, and the checkpoint before it is used",
             DamageWarning,
-            stacklevel=6,
+            stacklevel=9,
         )
         return None
 
     def finish(self, task: Task, rows: list[dict[str, float]]) -> None:
+        if not self.team.leads:
+            return
         result = task.result()
         files = {CONFIG: sha256((self.path / CONFIG).read_bytes()), HISTORY: self.save_history(rows)}
         if result.architecture is not None:

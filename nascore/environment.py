@@ -1,6 +1,7 @@
 """The machine that a run is computed on: its device, its random state, and what a record says of it."""
 
 import contextlib
+import os
 import platform
 import re
 import shutil
@@ -14,12 +15,16 @@ from typing import Any
 import torch
 
 from nascore import paths
+from nascore.distributed import team
 from nascore.errors import ConfigError
 
 
 def find_device(name: str) -> torch.device:
+    if name in ("auto", "cuda") and torch.cuda.is_available():
+        # of several processes on a machine each has a GPU of its own
+        return torch.device("cuda", int(os.environ["LOCAL_RANK"])) if team().size > 1 else torch.device("cuda")
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device("cpu")
     try:
         device = torch.device(name)
     except (RuntimeError, TypeError) as error:
@@ -54,6 +59,7 @@ def environment(device: torch.device) -> dict[str, Any]:
     import torchvision
 
     return {
+        "processes": team().size,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),

@@ -78,6 +78,14 @@ def read(data: Mapping[str, Any]) -> AnyGenotype:
     return kind.from_dict(data)
 
 
+def load(path: str | Path) -> AnyGenotype:
+    """The genotype of whatever kind in a file that `AnyGenotype.save` wrote; raises `GenotypeError` naming the file."""
+    try:
+        return read(json.loads(Path(path).read_text()))
+    except (OSError, ValueError, GenotypeError) as error:
+        raise GenotypeError(f"{path}: {error}") from error
+
+
 @dataclass(frozen=True)
 class Cell:
     """One cell: for each intermediate node the (operation, source node) pairs that it sums, and the nodes concatenated.

@@ -6,6 +6,7 @@
 import math
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tqdm import tqdm
 from nascore import paths
 from nascore.checkpoints import RunFolder, Task, locked
 from nascore.config import Settings, digest, to_dict
+from nascore.distributed import Team, join
 from nascore.environment import find_device, seeded
 from nascore.errors import ConfigError, RunError
 from nascore.files import atomic_write
@@ -51,6 +53,7 @@ def run(
         sets are; see `nascore.data`. wait: how many seconds to wait for another process that is computing the same
         run. progress: show a progress bar on runs of more than two seconds (`TQDM_DISABLE=1` silences it too).
 
+    Under `torchrun` a retraining is shared out to all processes (see `nascore.training`); the leader writes the record.
     An unfinished run goes on from its last checkpoint and ends as if it had never stopped. Raises `ConfigError` for
     an unknown name or a wrong value, `DataError` for missing or broken data, and `RunError` where the run cannot go
     on: another process computes it, the loss is no longer finite, the disk is full.
@@ -67,17 +70,22 @@ def run(
     name = f"{recipe.name}-{profile}-s{seed}-{_hash(recipe, seed, settings)}"
     folder = Path(root or paths.root() / "runs") / name
     places = [folder] if fresh else [paths.committed_runs() / name, folder]
-    for place in places:
-        if is_finished(place):
-            return _loaded(place, config)
     target = find_device(device)
-    with locked(folder, wait):
-        if is_finished(folder):  # by whoever held the lock
-            return _loaded(folder, config)
-        with seeded(seed, target):
-            task = settings.start(target, seed, data_root)
-            _compute(RunFolder(folder, config, target), task, progress)
-    return load_run(folder)
+    team = join(target)
+    found = team.agree(next((place for place in places if is_finished(place)), None))
+    if found is None:
+        with locked(folder, wait) if team.leads else nullcontext():
+            if not (done := team.agree(is_finished(folder))):  # else by whoever held the lock
+                with seeded(seed, target):
+                    task = settings.start(target, seed, data_root)
+                    _compute(RunFolder(folder, config, target, team), task, progress)
+            team.agree(None)  # nobody goes on before the record is there
+        found = folder if done else None
+    run = load_run(found or folder)
+    if found:
+        _check_defaults(run, config)
+        _tell(run, team)
+    return run
 
 
 def keep(finished: Run) -> Path:
@@ -100,16 +108,18 @@ def _hash(recipe: Recipe, seed: int, settings: Settings) -> str:
     return digest([recipe.name, seed, to_dict(settings, defaults=False), RECORD_VERSION])
 
 
-def _loaded(folder: Path, config: dict[str, Any]) -> Run:
-    found = load_run(folder)
+def _check_defaults(found: Run, config: dict[str, Any]) -> None:
     if differing := sorted(_differing(found.settings, config["settings"])):
         raise RunError(
-            f"{paths.shown(folder)} was computed when {', '.join(differing)} had another default: delete its folder "
-            "and compute the run again (whoever changes a default raises RECORD_VERSION)"
+            f"{paths.shown(found.path)} was computed when {', '.join(differing)} had another default: delete its "
+            "folder and compute the run again (whoever changes a default raises RECORD_VERSION)"
         )
-    where = found.environment
-    print(f"loaded {paths.shown(folder)} (computed {where['date'][:10]} on {where['device']} in {found.seconds:.0f} s)")
-    return found
+
+
+def _tell(found: Run, team: Team) -> None:
+    when, where = found.environment["date"][:10], found.environment["device"]
+    if team.leads:
+        print(f"loaded {paths.shown(found.path)} (computed {when} on {where} in {found.seconds:.0f} s)")
 
 
 def _differing(old: dict[str, Any], now: dict[str, Any], within: str = "") -> Iterator[str]:
@@ -126,7 +136,8 @@ def _compute(folder: RunFolder, task: Task, progress: bool) -> None:
     folder.open()
     name = paths.shown(folder.path)
     doing = f"going on with {name} at" if rows else f"computing {name} from"
-    print(f"{doing} epoch {len(rows) + 1} of {task.epochs} on {folder.device}")
+    say = print if folder.team.leads else lambda *_: None
+    say(f"{doing} epoch {len(rows) + 1} of {task.epochs} on {_workers(folder)}")
     with _bar(folder, task, progress) as bar:
         while task.epoch < task.epochs:
             began = time.perf_counter()
@@ -137,12 +148,16 @@ def _compute(folder: RunFolder, task: Task, progress: bool) -> None:
             folder.save_history(rows)
             bar.update()
     folder.finish(task, rows)
-    print(f"finished {name} in {sum(row['seconds'] for row in rows):.0f} s")
+    say(f"finished {name} in {sum(row['seconds'] for row in rows):.0f} s")
+
+
+def _workers(folder: RunFolder) -> str:
+    return f"{folder.team.size} processes" if folder.team.size > 1 else str(folder.device)
 
 
 def _bar(folder: RunFolder, task: Task, progress: bool) -> tqdm:
     # `disable` is only given to switch it off: without it TQDM_DISABLE decides
-    off = {} if progress else {"disable": True}
+    off = {} if progress and folder.team.leads else {"disable": True}
     return tqdm(total=task.epochs, initial=task.epoch, desc=folder.path.name, unit="epoch", delay=2, **off)
 
 

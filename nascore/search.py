@@ -13,6 +13,7 @@ from nascore import data
 from nascore.architecture import Architecture
 from nascore.cuda import Replayed
 from nascore.derivation import Derivation
+from nascore.distributed import team
 from nascore.errors import ConfigError
 from nascore.genotypes import AnyGenotype
 from nascore.indicators import Indicator, Strengths
@@ -59,7 +60,12 @@ class SearchSettings(DataSettings, SgdSettings):
             raise ConfigError("the second order unrolls a step of plain momentum: set nesterov=False, or order=1")
 
     def start(self, device: torch.device, seed: int, root: str | Path | None = None) -> "Search":
-        """The search at its beginning, its weights drawn from torch's generator and all else from `seed`."""
+        """The search at its beginning, its weights drawn from torch's generator and all else from `seed`.
+
+        Raises `ConfigError` where `torchrun` started several processes.
+        """
+        if team().size > 1:
+            raise ConfigError("a search runs in one process: start it without torchrun, or one search a process")
         return Search(self, device, seed, root)
 
 

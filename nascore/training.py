@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nascore import data, networks
 from nascore.config import Settings
+from nascore.distributed import ALONE, Team, team
 from nascore.errors import ConfigError
 from nascore.genotypes import Genotype
 from nascore.nasbench201 import BenchmarkCell
@@ -45,7 +47,11 @@ class DataSettings(Settings):
         return data.load(self.dataset, split, root=root, limit=limit, image_size=self.image_size)
 
     def training_batches(
-        self, images: data.Dataset, generator: torch.Generator, indices: Tensor | None = None
+        self,
+        images: data.Dataset,
+        generator: torch.Generator,
+        indices: Tensor | None = None,
+        share: data.Share = data.WHOLE,
     ) -> data.Batches:
         """Shuffled and augmented batches of some of the images, the last one as small as it comes."""
         return data.batches(
@@ -57,6 +63,7 @@ class DataSettings(Settings):
             shuffle=True,
             drop_last=False,
             generator=generator,
+            share=share,
         )
 
 
@@ -184,10 +191,14 @@ def wide(x: Tensor) -> Tensor:
 
 
 class Averages:
-    """Mean loss and accuracy over batches, summed on the device so that nothing waits for it before the end."""
+    """Mean loss and accuracy over batches, summed on the device so that nothing waits for it before the end.
 
-    def __init__(self, device: torch.device):
+    `over` a team of processes, they are those of all of them.
+    """
+
+    def __init__(self, device: torch.device, over: Team = ALONE):
         self.loss, self.correct, self.images = torch.zeros((), device=device), torch.zeros((), device=device), 0
+        self.team = over
 
     def add(self, loss: Tensor, correct: Tensor, images: int) -> None:
         self.loss += loss * images
@@ -196,22 +207,28 @@ class Averages:
 
     def named(self, prefix: str) -> dict[str, float]:
         """`prefix`_loss (cross-entropy, nats) and `prefix`_accuracy (percent)."""
-        loss, accuracy = float(self.loss) / self.images, 100 * float(self.correct) / self.images
+        images = torch.tensor(self.images, device=self.loss.device)
+        loss, correct, images = map(float, self.team.add(self.loss, self.correct, images))
+        loss, accuracy = loss / images, 100 * correct / images
         return {f"{prefix}_loss": loss, f"{prefix}_accuracy": accuracy}
 
 
-def evaluation_batches(images: data.Dataset, indices: Tensor | None = None) -> data.Batches:
+def evaluation_batches(
+    images: data.Dataset, indices: Tensor | None = None, share: data.Share = data.WHOLE
+) -> data.Batches:
     """Batches in order, as they are, of a size that fits everywhere."""
-    return data.batches(
-        images, EVALUATION_BATCH, indices=indices, augment=False, shuffle=False, drop_last=False, generator=None
-    )
+    still = {"augment": False, "shuffle": False, "drop_last": False, "generator": None}
+    return data.batches(images, EVALUATION_BATCH, indices=indices, share=share, **still)
 
 
 def evaluate(
-    logits: Callable[[Tensor], Tensor], batches: Iterable[tuple[Tensor, Tensor]], device: torch.device
+    logits: Callable[[Tensor], Tensor],
+    batches: Iterable[tuple[Tensor, Tensor]],
+    device: torch.device,
+    over: Team = ALONE,
 ) -> Averages:
     """Loss and accuracy of `logits(images)` over `batches`, without gradients."""
-    averages = Averages(device)
+    averages = Averages(device, over)
     with torch.no_grad():
         for images, labels in batches:
             found = logits(images)
@@ -220,34 +237,61 @@ def evaluate(
 
 
 class Training:
-    """A retraining that runs epoch by epoch; `state_dict` between epochs holds all that the rest of it depends on."""
+    """A retraining that runs epoch by epoch; `state_dict` between epochs holds all that the rest of it depends on.
+
+    Of several processes each takes its share of every batch (of a last one that leaves fewer than two images for each,
+    none), and follows the gradient of the mean loss over the whole batch. All draw the same order and augmentation;
+    drop-path and dropout are each process's own, and so are BatchNorm's statistics, of which the leader's are kept.
+    """
 
     def __init__(self, settings: TrainingSettings, device: torch.device, seed: int, root: str | Path | None):
         self.settings, self.device, self.epochs, self.epoch = settings, device, settings.epochs, 0
+        self.team = team()
         self.generator = torch.Generator(device).manual_seed(seed)
         train, test = (settings.load(split, root).to(device) for split in ("train", "test"))
         self.shape = (train.info.channels, train.info.image_size, train.info.image_size)
         self.network = settings.build(train.info).to(device)
         self.optimizer = settings.optimizer(self.network)
-        self.train = settings.training_batches(train, self.generator)
-        self.test = evaluation_batches(test)
+        self.train = settings.training_batches(train, self.generator, share=self._share(least=2))
+        self.test = evaluation_batches(test, share=self._share())
+        self._join(seed)
+
+    def _share(self, least: int = 0) -> data.Share:
+        return data.Share(self.team.rank, self.team.size, least) if self.team.size > 1 else data.WHOLE
+
+    def _join(self, seed: int) -> None:
+        """Make the forward pass that the team shares, and this process's own draws."""
+        rank, smallest = self.team.rank, 2 * self.team.size
+        if self.team.size > 1 and self.settings.batch_size < smallest:
+            raise ConfigError(
+                f"TrainingSettings.batch_size must be at least {smallest}, two images for each of {self.team.size} "
+                f"processes, not {self.settings.batch_size}"
+            )
+        self.draws = self.generator
+        if self.team.size > 1:  # the shared generator must not move with one process's drop-path
+            own = int(np.random.SeedSequence([seed, rank + 1]).generate_state(1)[0])
+            self.draws = torch.Generator(self.device).manual_seed(own)
+            torch.manual_seed(own)  # what dropout draws from
+        self.forward = self.team.parallel(_WithAuxiliary(self.network, self.draws), self.device)
 
     def run_epoch(self) -> dict[str, float]:
         """Train on every training image once, evaluate on the test images; losses in nats, accuracies in percent."""
         rate = set_learning_rate(self.optimizer, self.settings.learning_rate_at(self.epoch))
         drop_path = self.settings.drop_path * self.epoch / self.epochs
-        averages = Averages(self.device)
-        self.network.train()
-        for images, labels in self.train:
-            averages.add(*self._step(images, labels, drop_path), len(labels))
-        self.network.eval()
+        averages = Averages(self.device, self.team)
+        self.forward.train()
+        for (images, labels), whole in zip(self.train, self.train.whole(), strict=True):
+            # the team's gradient is the mean over its processes: weighted like this it is that over all images
+            averages.add(*self._step(images, labels, drop_path, len(labels) * self.team.size / whole), len(labels))
+        self.team.copy_buffers(self.network)
+        self.forward.eval()
         self.epoch += 1
-        test = evaluate(self._logits, self.test, self.device)
+        test = evaluate(self._logits, self.test, self.device, self.team)
         return {"learning_rate": rate} | averages.named("train") | test.named("test")
 
-    def _step(self, images: Tensor, labels: Tensor, drop_path: float) -> tuple[Tensor, Tensor]:
+    def _step(self, images: Tensor, labels: Tensor, drop_path: float, weight: float = 1.0) -> tuple[Tensor, Tensor]:
         with autocast(self.settings.precision, self.device):
-            logits, auxiliary = networks.with_auxiliary(self.network, images, drop_path, self.generator)
+            logits, auxiliary = self.forward(images, drop_path)
         smoothing = self.settings.label_smoothing
         loss = total = F.cross_entropy(wide(logits), labels, label_smoothing=smoothing)
         if auxiliary is not None:
@@ -255,7 +299,7 @@ class Training:
                 wide(auxiliary), labels, label_smoothing=smoothing
             )
         self.optimizer.zero_grad()
-        total.backward()
+        (total if weight == 1 else weight * total).backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.gradient_clip)
         self.optimizer.step()
         return loss.detach(), (logits.detach().argmax(dim=1) == labels).sum()
@@ -270,12 +314,14 @@ class Training:
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
+            "draws": self.team.gather(self.draws.get_state()),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.epoch = state["epoch"]
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self.draws.set_state(state["draws"][self.team.rank])
         self.generator.set_state(state["generator"])
 
     def weights(self) -> dict[str, Tensor]:
@@ -286,3 +332,14 @@ class Training:
         """The network's size, computed, and the genotype it was built from."""
         size = networks.count(self.network, self.shape)
         return Result({"parameters": size.parameters, "macs": size.macs}, genotype=self.settings.genotype)
+
+
+class _WithAuxiliary(nn.Module):
+    """A network as its training calls it: `networks.with_auxiliary` as a forward pass, so that a team can share it."""
+
+    def __init__(self, network: nn.Module, generator: torch.Generator):
+        super().__init__()
+        self.network, self.generator = network, generator
+
+    def forward(self, images: Tensor, drop_path: float) -> tuple[Tensor, Tensor | None]:
+        return networks.with_auxiliary(self.network, images, drop_path, self.generator)

@@ -36,7 +36,7 @@ def test_drop_path_ramps_up_from_zero(monkeypatch):
     seen = []
     training = start(epochs=4, drop_path=0.4, auxiliary_weight=0.0)
     step = training._step
-    monkeypatch.setattr(training, "_step", lambda x, y, rate: seen.append(rate) or step(x, y, rate))
+    monkeypatch.setattr(training, "_step", lambda x, y, rate, *rest: seen.append(rate) or step(x, y, rate, *rest))
     for _ in range(4):
         training.run_epoch()
     assert sorted(set(seen)) == pytest.approx([0.0, 0.1, 0.2, 0.3])

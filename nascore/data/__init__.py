@@ -6,16 +6,18 @@ for images, labels in batches(train, 64, indices=weights, augment=True, shuffle=
 """
 
 from nascore.data.info import DATASETS, Info
-from nascore.data.resident import Batches, Dataset
+from nascore.data.resident import WHOLE, Batches, Dataset, Share
 from nascore.data.sources import available, load
 from nascore.data.splits import split_indices
 from nascore.data.streaming import StreamedBatches, StreamedDataset, batches
 
 __all__ = [
     "DATASETS",
+    "WHOLE",
     "Batches",
     "Dataset",
     "Info",
+    "Share",
     "StreamedBatches",
     "StreamedDataset",
     "available",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -43,6 +44,25 @@ class Dataset:
         return replace(self, images=self.images[chosen], labels=self.labels[chosen])
 
 
+class Share(NamedTuple):
+    """The part of every batch that one of several processes takes: each `size`-th image, from number `rank` on.
+
+    A batch with fewer than `least` images for each process is left out; what is empty is left out anyway.
+    """
+
+    rank: int = 0
+    size: int = 1
+    least: int = 0
+
+    def of(self, start: int, end: int) -> slice | None:
+        """This part of the batch from image `start` up to `end`."""
+        enough = end - start >= self.least * self.size and end - start > self.rank
+        return slice(start + self.rank, end, self.size) if enough else None
+
+
+WHOLE = Share()  # one process takes all
+
+
 class Batches:
     """Batches of a resident set, as often as it is iterated: normalised float32 (B, C, H, W) and int64 (B,).
 
@@ -50,6 +70,9 @@ class Batches:
     squares of `cutout` pixels. Whatever chance decides is drawn from `generator` when an iteration starts, all at once:
     from the same generator state come the same bits, and how far an iteration gets does not matter to the next. The
     generator lives on the set's device; its state is the caller's to save and restore.
+
+    `share` gives each of several processes its part of every batch: with equal generators they draw the same for all
+    images, so that their number changes neither the batches nor the augmentation.
 
     Raises `ConfigError` for settings that make no sense, such as a batch size that `drop_last` leaves no batch of.
     """
@@ -65,7 +88,9 @@ class Batches:
         shuffle: bool,
         drop_last: bool,
         generator: torch.Generator | None,
+        share: Share = WHOLE,
     ):
+        self.share = share
         self.dataset, self.batch_size, self.generator = dataset, batch_size, generator
         self.augment, self.cutout, self.shuffle, self.drop_last = augment, cutout, shuffle, drop_last
         self.indices = None if indices is None else torch.as_tensor(indices, dtype=torch.int64, device=dataset.device)
@@ -115,7 +140,14 @@ class Batches:
         return order if self.indices is None else self.indices[order]
 
     def _positions(self) -> list[slice]:
-        return [slice(i * self.batch_size, (i + 1) * self.batch_size) for i in range(len(self))]
+        starts = range(0, len(self) * self.batch_size, self.batch_size)
+        parts = [self.share.of(start, min(start + self.batch_size, self.count)) for start in starts]
+        return [part for part in parts if part is not None]
+
+    def whole(self) -> list[int]:
+        """How many images each batch has in all processes together."""
+        starts = [part.start - self.share.rank for part in self._positions()]
+        return [min(self.batch_size, self.count - start) for start in starts]
 
     def _batch(self, order: Tensor | None, drawn: Draws | None, positions: slice) -> tuple[Tensor, Tensor]:
         chosen = positions if order is None else order[positions]

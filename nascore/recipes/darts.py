@@ -86,8 +86,6 @@ SINGLE_LEVEL = Recipe(
 
 RETRAINING = Recipe("retraining", "darts", "a derived network, trained from scratch", _RETRAINING, scales.RETRAINING)
 
-IMAGENET = Recipe(
-    "retraining-imagenet", "darts", "a derived network, trained on ImageNet", _IMAGENET, scales.RETRAINING
-)
+IMAGENET = Recipe("retraining-imagenet", "darts", "a derived network, trained on ImageNet", _IMAGENET, scales.IMAGENET)
 
 RECIPES = (SEARCH, SECOND_ORDER, SINGLE_LEVEL, RETRAINING, IMAGENET)

@@ -89,3 +89,35 @@ RETRAINING = {
         "precision": "bfloat16",
     },
 }
+
+# retraining for ImageNet: a folder of ten of its classes, in small
+IMAGENET = {
+    "smoke": {
+        "dataset": "folder:tiny_imagenet",
+        "image_size": 64,
+        "train_images": 60,
+        "test_images": 30,
+        "epochs": 1,
+        "batch_size": 20,
+        "cells": 2,
+        "reductions": (1,),
+        "channels": 4,
+    },
+    "demo": {
+        "dataset": "folder:tiny_imagenet",
+        "image_size": 64,
+        "epochs": 12,
+        "batch_size": 32,
+        "cells": 3,
+        "reductions": (1,),
+        "channels": 16,
+    },
+    "gpu": {
+        "dataset": "folder:tiny_imagenet",
+        "image_size": 64,
+        "epochs": 60,
+        "cells": 8,
+        "channels": 32,
+        "precision": "bfloat16",
+    },
+}

@@ -1,0 +1,59 @@
+"""The command line, in this process; `test_distributed` starts it with several."""
+
+import pytest
+
+import nascore
+from nascore.__main__ import main
+from nascore.genotypes import PUBLISHED
+from nascore.nasbench201 import BenchmarkCell
+
+FEW = ["--profile", "smoke", "--device", "cpu", "--set", "epochs=1", "train_images=40", "test_images=20"]
+
+
+def test_a_run_and_its_metrics(tmp_path, capsys):
+    command = ["retraining", *FEW, "network=lenet", "--seed", "3", "--root", str(tmp_path)]
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    (folder,) = tmp_path.iterdir()
+    run = nascore.load_run(folder)
+    assert run.seed == 3 and run.settings["network"] == "lenet" and run.settings["train_images"] == 40
+    assert f"{run.metrics['test_accuracy']:.6g}" in said and "computing" in said
+    assert main(command) == 0 and "loaded" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["published", "file", "benchmark"])
+def test_a_genotype_by_name_or_from_a_file(kind, tmp_path):
+    genotype = BenchmarkCell(("skip_connect",) * 6) if kind == "benchmark" else PUBLISHED["DARTS_V2"]
+    genotype.save(tmp_path / "found.json")
+    given = "DARTS_V2" if kind == "published" else str(tmp_path / "found.json")
+    more = ["cells=1", "reductions=null", "auxiliary_weight=0", "drop_path=0"] if kind == "benchmark" else []
+    assert main(["retraining", *FEW, *more, "--genotype", given, "--root", str(tmp_path / "runs")]) == 0
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert nascore.load_run(folder).genotype == genotype
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([], "name a recipe"),
+        (["dart"], "did you mean 'darts'"),
+        (["darts", "--set", "epochs"], "--set takes NAME=VALUE, not 'epochs'"),
+        (["darts", "--set", "epochs=many"], "epochs must be int, not 'many'"),
+        (["retraining", "--genotype", "DARTS_V9"], "there is no genotype 'DARTS_V9': give a file, or one of DARTS_V1"),
+    ],
+)
+def test_errors_are_one_line_and_status_2(given, said, capsys):
+    assert main(given) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.startswith("nascore: ") and error.count("\n") == 1
+
+
+def test_a_file_that_is_no_genotype_is_named(tmp_path, capsys):
+    (tmp_path / "wrong.json").write_text("[1]")
+    assert main(["retraining", "--genotype", str(tmp_path / "wrong.json")]) == 2
+    assert "wrong.json: a genotype has the keys" in capsys.readouterr().err
+
+
+def test_the_list_names_every_recipe(capsys):
+    assert main(["--list"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(nascore.recipes.RECIPES)
