@@ -60,13 +60,27 @@ class Team:
             return module
         devices = [device] if device.type == "cuda" else None
         # a static graph: a pruned cell may have weights that nothing reads, the same ones in every step
-        return nn.parallel.DistributedDataParallel(module, devices, static_graph=True)
+        replica = nn.parallel.DistributedDataParallel(module, devices, static_graph=True)
+        if device.type == "cpu":
+            replica.register_comm_hook(None, _averaged_in_order)
+        return replica
 
     def copy_buffers(self, module: nn.Module) -> None:
         """Give every process the leader's buffers, BatchNorm's running statistics."""
         if self.size > 1:
             for buffer in module.buffers():
                 dist.broadcast(buffer, src=0)
+
+
+def _averaged_in_order(_: None, bucket: dist.GradBucket) -> torch.futures.Future[Tensor]:
+    """The mean of a bucket's gradients over all processes, added up by rank.
+
+    gloo's own sum has an order that depends on a gradient's place in its bucket, and torch fills the buckets anew after
+    the first step: with three processes or more, a run that goes on from a checkpoint would end with other bits.
+    """
+    parts = [torch.empty_like(bucket.buffer()) for _ in range(dist.get_world_size())]
+    gathered = dist.all_gather(parts, bucket.buffer(), async_op=True).get_future()
+    return gathered.then(lambda _: sum(parts[1:], start=parts[0]).div_(len(parts)))
 
 
 ALONE = Team()

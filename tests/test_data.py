@@ -2,8 +2,10 @@
 
 import hashlib
 import lzma
+import multiprocessing
 import os
 import pickle
+import signal
 import struct
 import subprocess
 import sys
@@ -750,41 +752,32 @@ def test_an_unpacked_folder_beside_zip_files_is_taken(folder, tmp_path):
     assert len(load(f"folder:{folder}", "train")) == 20 and not (tmp_path / "downloads").exists()
 
 
-UNPACK = """
-import os, signal, sys
-from pathlib import Path
-from nascore import paths
-from nascore.data import load, zipped
-zipped.downloads = lambda: Path(sys.argv[2])
-if sys.argv[3] == "die":
-    zipped.os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-print("start", flush=True)
-sys.stdin.readline()
-print(len(load("folder:zoo", "train", root=sys.argv[1])), flush=True)
-"""
+def _unpacking(root, begin, results, dies):
+    if dies:
+        zipped.os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+    begin.wait()
+    results.put(len(load("folder:zoo", "train", root=root)))
 
 
-def unpacking(tmp_path, how):
-    """A process that loads the zipped folder when it is told to."""
-    command = [sys.executable, "-c", UNPACK, str(tmp_path), str(tmp_path / "downloads"), how]
-    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert child.stdout.readline() == "start\n"
-    return child
-
-
-def test_two_processes_unpack_once_and_a_killed_one_leaves_nothing(folder, tmp_path):
+def test_two_processes_unpack_once_and_a_killed_one_leaves_nothing(folder, tmp_path, capfd):
     write_zip(tmp_path / "zoo" / "a.zip", folder)
-    dying = unpacking(tmp_path, "die")
-    dying.communicate("go\n")
-    assert dying.returncode == -9
+    context = multiprocessing.get_context("fork")
+    begin, results = context.Event(), context.Queue()
+    dying, *both = (context.Process(target=_unpacking, args=(tmp_path, begin, results, i == 0)) for i in range(3))
+    begin.set()
+    dying.start()
+    dying.join()
+    assert dying.exitcode == -signal.SIGKILL
     half = [path for path in (tmp_path / "downloads").iterdir() if path.is_dir()]
-    assert len(half) == 1 and half[0].name.startswith(".")
-    both = [unpacking(tmp_path, "live") for _ in range(2)]
+    assert len(half) == 1 and half[0].name.startswith(".") and list(half[0].rglob("*.png"))
+    begin.clear()
     for child in both:
-        child.stdin.write("go\n")
-        child.stdin.flush()
-    said = [child.communicate()[0].splitlines() for child in both]
-    assert [lines[-1] for lines in said] == ["20", "20"] and sum(len(lines) for lines in said) == 3
+        child.start()
+    begin.set()
+    assert [results.get(timeout=60) for _ in both] == [20, 20]
+    for child in both:
+        child.join()
+    assert capfd.readouterr().out.count("Unpacking") == 2  # the killed one's, and one
     assert [path.name.startswith(".") for path in (tmp_path / "downloads").iterdir() if path.is_dir()] == [False]
 
 

@@ -114,9 +114,9 @@ def test_another_number_of_processes_does_not_go_on(tmp_path):
         RunFolder(tmp_path, {}, torch.device("cpu"), pair).restore(task)
 
 
-# -- two processes ---------------------------------------------------------------------------------------------------
+# -- three processes -------------------------------------------------------------------------------------------------
 
-# a network without BatchNorm and dropout, in which two processes must do what one does
+# a network without BatchNorm and dropout, in which three processes must do what one does
 PLAIN = {"network": "lenet", "epochs": 2, "train_images": 50, "batch_size": 20, "cutout": 2}
 CELLS = {"genotype": PUBLISHED["DARTS_V2"], "epochs": 3, "drop_path": 0.3, "auxiliary_weight": 0.4}
 CELLS |= {"train_images": 60, "label_smoothing": 0.1}
@@ -131,7 +131,7 @@ def run(root, **settings):
 
 
 def work(folder):
-    """What each of the two processes does; see `test_two_processes`."""
+    """What each of the three processes does."""
     from nascore.training import Training
 
     networks.BASELINES["lenet"] = plain
@@ -160,17 +160,25 @@ def work(folder):
         json.dump({"rows": rows, "draws": draws}, file)
 
 
-def torchrun(*arguments):
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *arguments]
+def torchrun(processes, *arguments):
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        str(processes),
+        *arguments,
+    ]
     settings = {name: value for name, value in os.environ.items() if name not in ("RANK", "WORLD_SIZE", "LOCAL_RANK")}
     settings |= {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1", "PYTHONPATH": str(paths.root())}
     return subprocess.run(command, env=settings, cwd=paths.root(), capture_output=True, text=True, timeout=120)
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pair")
-    done = torchrun(__file__, str(folder))
+def three(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("three")
+    done = torchrun(3, __file__, str(folder))  # of two, sums have but one order
     assert done.returncode == 0, done.stderr[-3000:]
     return folder, done.stdout
 
@@ -180,11 +188,11 @@ def record(folder, name):
     return nascore.load_run(found)
 
 
-def test_two_processes_end_where_one_does(pair, tmp_path, monkeypatch):
+def test_three_processes_end_where_one_does(three, tmp_path, monkeypatch):
     monkeypatch.setitem(networks.BASELINES, "lenet", plain)
-    # the last of three batches has ten images, five for each; 50 in 20s
-    alone, together = run(tmp_path, **PLAIN), record(pair[0], "plain")
-    assert together.name == alone.name and together.environment["processes"] == 2
+    # 50 images in batches of 20: parts of 7 and 6, and in the last batch of 4 and 3
+    alone, together = run(tmp_path, **PLAIN), record(three[0], "plain")
+    assert together.name == alone.name and together.environment["processes"] == 3
     for name, value in alone.weights().items():
         torch.testing.assert_close(together.weights()[name], value, atol=1e-6, rtol=1e-5)
     for name, value in alone.metrics.items():
@@ -192,26 +200,26 @@ def test_two_processes_end_where_one_does(pair, tmp_path, monkeypatch):
     assert any((value != together.weights()[name]).any() for name, value in plain(10, 1, 8).state_dict().items())
 
 
-def test_two_interrupted_processes_go_on_to_the_same_bits(pair):
-    undisturbed, resumed = (record(pair[0], name) for name in ("undisturbed", "resumed"))
+def test_three_interrupted_processes_go_on_to_the_same_bits(three):
+    undisturbed, resumed = (record(three[0], name) for name in ("undisturbed", "resumed"))
     columns = [name for name in undisturbed.history if name != "seconds"]
     assert undisturbed.history[columns].equals(resumed.history[columns]) and len(resumed.history) == 3
     ours, theirs = undisturbed.weights(), resumed.weights()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
-    assert pair[1].count("going on with") == 1
+    assert three[1].count("going on with") == 1
 
 
-def test_the_leader_alone_writes_and_prints_and_all_are_alike(pair):
-    folder, said = pair
-    assert said.count("computing") == 3 and said.count("finished") == 3 and "on 2 processes" in said
-    ranks = [json.loads((folder / f"rank{rank}.json").read_text()) for rank in range(2)]
-    assert ranks[0] == ranks[1] and ranks[0]["rows"][0] == ranks[0]["rows"][1]
-    assert ranks[0]["draws"][0] != ranks[0]["draws"][1]  # but their drop-path is their own
+def test_the_leader_alone_writes_and_prints_and_all_are_alike(three):
+    folder, said = three
+    assert said.count("computing") == 3 and said.count("finished") == 3 and "on 3 processes" in said
+    ranks = [json.loads((folder / f"rank{rank}.json").read_text()) for rank in range(3)]
+    assert ranks[0] == ranks[1] == ranks[2] and ranks[0]["rows"][0] == ranks[0]["rows"][1] == ranks[0]["rows"][2]
+    assert len({tuple(draws) for draws in ranks[0]["draws"]}) == 3  # but their drop-path is their own
 
 
 def test_the_command_line_under_torchrun(tmp_path):
     few = ["epochs=1", "train_images=40", "test_images=20"]
-    done = torchrun("-m", "nascore", "retraining", "--profile", "smoke", "--genotype", "DARTS_V2",
+    done = torchrun(2, "-m", "nascore", "retraining", "--profile", "smoke", "--genotype", "DARTS_V2",
                     "--root", str(tmp_path), "--set", *few)  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count("test_accuracy") == 1 and len(list(tmp_path.glob("*/result.json"))) == 1

@@ -177,3 +177,33 @@ def test_the_indicator_changes_what_is_derived():
             search.run_epoch()
         cells.add(search.result().genotype)
     assert len(cells) == 2
+
+
+# -- recipes ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_recipes_carry_the_published_settings():
+    recipes = {recipe.name: recipe.at("paper") for recipe in eoinas.RECIPES}
+    search, retraining, imagenet = (recipes[name] for name in ("eoinas", "eoinas-retraining", "eoinas-imagenet"))
+    assert (search.epochs, search.space.cells, search.space.channels, search.alpha_std) == (160, 8, 16, 0.0)
+    assert (search.learning_rate, search.final_learning_rate, search.weight_decay) == (0.025, 0.001, 3e-4)
+    assert (search.pruning.interval, search.pruning.warm_up, search.optimization.warm_up) == (20, 20, 20)
+    assert (search.relaxation.temperature, search.relaxation.schedule, search.indicator.scale) == (
+        5.0,
+        "exponential",
+        0.5,
+    )
+    assert (retraining.batch_size, retraining.drop_path, retraining.cutout) == (128, 0.3, 16)
+    assert (imagenet.cells, imagenet.channels, imagenet.epochs, imagenet.batch_size) == (14, 48, 250, 128)
+    assert (imagenet.schedule, imagenet.learning_rate, imagenet.weight_decay) == ("linear", 0.1, 3e-5)
+    assert (recipes["gdas"].nesterov, recipes["gdas"].epochs, recipes["gdas"].batch_size) == (True, 250, 256)
+
+
+@pytest.mark.parametrize("profile", ["smoke", "demo", "gpu", "paper"])
+@pytest.mark.parametrize(("name", "count"), [("eoinas", 8), ("eoinas-201", 5)])
+def test_every_profile_leaves_one_operation_at_the_last_epoch(name, count, profile):
+    (recipe,) = (recipe for recipe in eoinas.RECIPES if recipe.name == name)
+    settings = recipe.at(profile)
+    warm_up, interval = settings.pruning.warm_up, settings.pruning.interval
+    pruned = [epoch for epoch in range(warm_up + 1, settings.epochs + 1) if epoch % interval == 0]
+    assert len(pruned) == count - 1 and pruned[-1] == settings.epochs and settings.optimization.warm_up == warm_up
