@@ -15,7 +15,7 @@ from tqdm import tqdm
 from nascore import paths
 from nascore.checkpoints import RunFolder, Task, locked
 from nascore.config import Settings, digest, to_dict
-from nascore.distributed import Team, join
+from nascore.distributed import join, team
 from nascore.environment import find_device, seeded
 from nascore.errors import ConfigError, RunError
 from nascore.files import atomic_write
@@ -70,21 +70,22 @@ def run(
     name = f"{recipe.name}-{profile}-s{seed}-{_hash(recipe, seed, settings)}"
     folder = Path(root or paths.root() / "runs") / name
     places = [folder] if fresh else [paths.committed_runs() / name, folder]
-    target = find_device(device)
-    team = join(target)
-    found = team.agree(next((place for place in places if is_finished(place)), None))
+    found = next((place for place in places if is_finished(place)), None)
+    if found is None or team().size > 1:  # a record is read whatever device was asked for
+        target = find_device(device)
+        found = join(target).agree(found)
     if found is None:
-        with locked(folder, wait) if team.leads else nullcontext():
-            if not (done := team.agree(is_finished(folder))):  # else by whoever held the lock
+        with locked(folder, wait) if team().leads else nullcontext():
+            if not (done := team().agree(is_finished(folder))):  # else by whoever held the lock
                 with seeded(seed, target):
                     task = settings.start(target, seed, data_root)
-                    _compute(RunFolder(folder, config, target, team), task, progress)
-            team.agree(None)  # nobody goes on before the record is there
+                    _compute(RunFolder(folder, config, target, team()), task, progress)
+            team().agree(None)  # nobody goes on before the record is there
         found = folder if done else None
     run = load_run(found or folder)
     if found:
         _check_defaults(run, config)
-        _tell(run, team)
+        _tell(run)
     return run
 
 
@@ -116,9 +117,9 @@ def _check_defaults(found: Run, config: dict[str, Any]) -> None:
         )
 
 
-def _tell(found: Run, team: Team) -> None:
+def _tell(found: Run) -> None:
     when, where = found.environment["date"][:10], found.environment["device"]
-    if team.leads:
+    if team().leads:
         print(f"loaded {paths.shown(found.path)} (computed {when} on {where} in {found.seconds:.0f} s)")
 
 

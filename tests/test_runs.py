@@ -464,3 +464,11 @@ def test_the_recipes_of_darts_carry_the_published_settings():
     assert (search.space.cells, search.space.channels, search.space.nodes) == (8, 16, 4)
     assert (retraining.epochs, retraining.batch_size, retraining.cutout, retraining.drop_path) == (600, 96, 16, 0.2)
     assert (retraining.cells, retraining.channels, retraining.auxiliary_weight) == (20, 36, 0.4)
+
+
+def test_a_record_is_read_whatever_device_was_asked_for(undisturbed, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    recipe, settings = CASES["dropout"]
+    root = undisturbed["dropout"].path.parent
+    found = nascore.run(recipe, profile="smoke", device="cuda", root=root, **settings)
+    assert found.path == undisturbed["dropout"].path
