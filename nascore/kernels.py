@@ -106,7 +106,7 @@ class Depthwise(torch.autograd.Function):
 
 
 class AddScaled(torch.autograd.Function):
-    """Add `weight` times x to a running sum, in place; the weight's gradient is one dot product.
+    """Add `weight` times x to a running sum, in place.
 
     apply(total, x, weight): two activations of the same shape and a number -> total.
     """
@@ -121,8 +121,8 @@ class AddScaled(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: FunctionCtx, g: Tensor):
         x, weight = ctx.saved_tensors
-        g, x = (each.contiguous(memory_format=torch.channels_last) for each in (g, x))
-        for_weight = torch.dot(_rows(g).flatten(), _rows(x).flatten()) if ctx.needs_input_grad[2] else None
+        # not by `torch.dot`: in half the time, but it adds up a million values in a few strands, 25 times less exactly
+        for_weight = (g * x).sum() if ctx.needs_input_grad[2] else None
         return g, g * weight if ctx.needs_input_grad[1] else None, for_weight
 
 
@@ -149,11 +149,16 @@ def _through_norm(
 ) -> tuple[Tensor | None, Tensor | None]:
     """The gradients of what was normalised and of the scale, as far as they are wanted."""
     g = g.contiguous(memory_format=torch.channels_last)
+    for_scale = (g * centred).sum((0, 2, 3)) * inverse if wanted[1] else None
+    if not wanted[0]:
+        return None, for_scale
     scale = torch.ones_like(inverse) if scale is None else scale
     mean = torch.zeros_like(inverse)  # of what is centred already
-    return torch.ops.aten.native_batch_norm_backward(
-        g, centred, scale, None, None, mean, inverse, True, 0.0, (*wanted, False)
-    )[:2]
+    # it could give the scale's gradient, too, but adds it up one value at a time, see above
+    for_x, *_ = torch.ops.aten.native_batch_norm_backward(
+        g, centred, scale, None, None, mean, inverse, True, 0.0, (True, False, False)
+    )
+    return for_x, for_scale
 
 
 def _through_convolution(
@@ -205,9 +210,3 @@ def _padded(x: Tensor) -> tuple[Tensor, Tensor]:
 def _by_channel(values: Tensor) -> Tensor:
     """(C,) -> (C, 1, 1), which multiplies an activation."""
     return values[:, None, None]
-
-
-def _rows(x: Tensor) -> Tensor:
-    """(N, C, H, W), channels last -> (N, H W, C): a view."""
-    n, c, h, w = x.shape
-    return x.permute(0, 2, 3, 1).view(n, h * w, c)
