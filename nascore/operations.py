@@ -48,6 +48,24 @@ class FactorizedReduce(nn.Module):
         return self.norm(torch.cat([self.even(x), self.odd(shifted)], dim=1))
 
 
+class Skip(nn.Identity):
+    """The operation `skip_connect` at stride 1: the input, elementwise dropped out with probability `dropout` in
+    training.
+
+    What is kept is scaled by 1 / (1 - dropout). Draws come from `generator`, on the device of the input. Searches raise
+    the dropout above 0 (P-DARTS, section 3.3.2); no derived network has any.
+    """
+
+    dropout = 0.0
+    generator: torch.Generator | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.dropout == 0:
+            return x
+        kept = torch.empty_like(x).bernoulli_(1 - self.dropout, generator=self.generator)
+        return x * kept.div_(1 - self.dropout)
+
+
 class Zero(nn.Module):
     """The operation `none`: zeros of the shape that any other operation would give."""
 
@@ -64,7 +82,7 @@ def _none(channels: int, stride: int, searching: bool) -> nn.Module:
 
 
 def _skip_connect(channels: int, stride: int, searching: bool) -> nn.Module:
-    return nn.Identity() if stride == 1 else FactorizedReduce(channels, channels, affine=not searching)
+    return Skip() if stride == 1 else FactorizedReduce(channels, channels, affine=not searching)
 
 
 def _pool(kind: Callable[[int], nn.Module], channels: int, stride: int, searching: bool) -> nn.Module:
@@ -72,22 +90,20 @@ def _pool(kind: Callable[[int], nn.Module], channels: int, stride: int, searchin
     return nn.Sequential(pool, nn.BatchNorm2d(channels, affine=False)) if searching else pool
 
 
-def _separable(kernel: int, dilation: int, strides: tuple[int, ...], channels: int, searching: bool) -> nn.Module:
-    """[ReLU, depthwise convolution, 1x1 convolution, BatchNorm], once for each of `strides`."""
-    padding = dilation * (kernel - 1) // 2
+def _separable(
+    kernel: int, dilations: tuple[int, ...], channels: int, stride: int, searching: bool, *, divided: int = 1
+) -> nn.Module:
+    """[ReLU, depthwise convolution, 1x1 convolution, BatchNorm], once for each of `dilations`.
+
+    The first depthwise convolution has the stride. Between first and last, the channels are `divided`.
+    """
     layers: list[nn.Module] = []
-    for stride in strides:
-        depthwise = nn.Conv2d(channels, channels, kernel, stride, padding, dilation, groups=channels, bias=False)
-        layers += [nn.ReLU(), depthwise, *conv_bn(channels, channels, 1, affine=not searching)]
+    widths = [channels] + [channels // divided] * (len(dilations) - 1) + [channels]
+    for at, dilation in enumerate(dilations):
+        inputs, padding = widths[at], dilation * (kernel - 1) // 2
+        depthwise = nn.Conv2d(inputs, inputs, kernel, 1 if at else stride, padding, dilation, groups=inputs, bias=False)
+        layers += [nn.ReLU(), depthwise, *conv_bn(inputs, widths[at + 1], 1, affine=not searching)]
     return nn.Sequential(*layers)
-
-
-def _sep_conv(kernel: int, channels: int, stride: int, searching: bool) -> nn.Module:
-    return _separable(kernel, 1, (stride, 1), channels, searching)
-
-
-def _dil_conv(kernel: int, channels: int, stride: int, searching: bool) -> nn.Module:
-    return _separable(kernel, 2, (stride,), channels, searching)
 
 
 def _conv_7x1_1x7(channels: int, stride: int, searching: bool) -> nn.Module:
@@ -109,16 +125,24 @@ OPERATIONS: dict[str, Callable[[int, int, bool], nn.Module]] = {
     "max_pool_3x3": partial(_pool, lambda stride: nn.MaxPool2d(3, stride, 1)),
     "avg_pool_3x3": partial(_pool, lambda stride: nn.AvgPool2d(3, stride, 1, count_include_pad=False)),
     "skip_connect": _skip_connect,
-    "sep_conv_3x3": partial(_sep_conv, 3),
-    "sep_conv_5x5": partial(_sep_conv, 5),
-    "dil_conv_3x3": partial(_dil_conv, 3),
-    "dil_conv_5x5": partial(_dil_conv, 5),
+    "sep_conv_3x3": partial(_separable, 3, (1, 1)),
+    "sep_conv_5x5": partial(_separable, 5, (1, 1)),
+    "dil_conv_3x3": partial(_separable, 3, (2,)),
+    "dil_conv_5x5": partial(_separable, 5, (2,)),
     # of published cells only: NASNet-A, AmoebaNet-A, PNASNet-5
-    "sep_conv_7x7": partial(_sep_conv, 7),
+    "sep_conv_7x7": partial(_separable, 7, (1, 1)),
     "conv_7x1_1x7": _conv_7x1_1x7,
     # of NAS-Bench-201, whose other three are among the first
     "nor_conv_1x1": partial(_nor_conv, 1),
     "nor_conv_3x3": partial(_nor_conv, 3),
+    # of the ETH thesis (section 3.4): dilated convolutions as deep as separable ones, followed by another dilated one
+    # (PDARTS-DD) or by an ordinary one (PDARTS-DC), and two separable ones in a row at half the channels
+    "dil_dil_conv_3x3": partial(_separable, 3, (2, 2)),
+    "dil_dil_conv_5x5": partial(_separable, 5, (2, 2)),
+    "dil_sep_conv_3x3": partial(_separable, 3, (2, 1)),
+    "dil_sep_conv_5x5": partial(_separable, 5, (2, 1)),
+    "deep_sep_conv_3x3": partial(_separable, 3, (1, 1, 1, 1), divided=2),
+    "deep_sep_conv_5x5": partial(_separable, 5, (1, 1, 1, 1), divided=2),
 }
 
 # The eight candidates of the DARTS space, in the order of its architecture parameters.

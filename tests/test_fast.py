@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from nascore import kernels
 from nascore.kernels import AddScaled, ConvolutionNorm, Depthwise
-from nascore.operations import DARTS
+from nascore.operations import OPERATIONS
 from nascore.optimization import frozen_statistics, unrolled_gradient
 from nascore.relaxations import EdgeWeights
 from nascore.spaces import CellSpace, NasBench201
@@ -84,7 +84,7 @@ def check(space, size, seed, *, alive, one, training):
     reductions=st.sets(st.integers(0, 3)),
     own_types=st.booleans(),
     stem=st.sampled_from(["cifar", "stride2", "imagenet"]),
-    names=st.sets(st.sampled_from(DARTS), min_size=1).filter(lambda names: names != {"none"}),
+    names=st.sets(st.sampled_from(list(OPERATIONS)), min_size=1).filter(lambda names: names != {"none"}),
     size=st.tuples(st.integers(8, 17), st.integers(8, 17)),
     alive=st.sampled_from([0.3, 0.8, 1.0]),
     one=st.booleans(),

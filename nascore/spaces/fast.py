@@ -8,6 +8,8 @@ buffers and their names are those of the plain form, so that either takes the ot
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import pairwise
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -51,7 +53,7 @@ class FastSearchCell(SearchCell):
     def _add_edge(total: "_Sum", state: "_State", stride: int, chosen: Iterator[tuple[str, nn.Module, Tensor]]) -> None:
         for name, module, scale in chosen:
             if name == "skip_connect" and stride == 1:
-                total.add_scaled(state.x, scale)
+                total.add_scaled(module(state.x), scale)
             elif name == "skip_connect":
                 total.add(_reduced(module, state, scale))
             elif name in _POOLS:
@@ -59,13 +61,15 @@ class FastSearchCell(SearchCell):
             elif name.startswith("nor_conv") and stride == 1:
                 _, convolution, norm = module
                 total.add(_convolution(convolution.weight, norm, state.relu, scale))
-            elif name.startswith("sep_conv"):
-                total.add(_separable(module, state.relu, scale))
-            elif name.startswith("dil_conv") and stride == 2:
-                total.add(_dilated(module, state.quarter(0), scale))
-            elif name.startswith("dil_conv") and state.even:
-                total.add_in_phases(_dilated(module, state.phases, scale))
-            else:  # an operation without anything to share, or a dilated one on an odd size
+            elif name.startswith(("sep_conv", "deep_sep_conv")):
+                total.add(_separable(_blocks(module), state.relu, scale, module[1].stride))
+            elif name.startswith(("dil_conv", "dil_sep_conv")) and stride == 2:
+                total.add(_separable(_blocks(module), state.quarter(0), scale))
+            elif name.startswith(("dil_conv", "dil_dil_conv")) and stride == 1 and state.even:
+                total.add_in_phases(_separable(_blocks(module), state.phases, scale))
+            elif name.startswith("dil_sep_conv") and state.even:
+                total.add(_dilated_separable(_blocks(module), state.phases, scale))
+            else:  # an operation without anything to share, or a dilated one whose size cannot be halved
                 total.add_scaled(module(state.x), scale)
 
 
@@ -167,22 +171,40 @@ class _Sum:
         return self._plain
 
 
-def _separable(module: nn.Sequential, activated: Tensor, scale: Tensor) -> Tensor:
-    """[depthwise, 1x1, BatchNorm], ReLU and the same again, on what its first ReLU would give."""
-    _, depthwise, pointwise, norm, _, depthwise2, pointwise2, norm2 = module
-    x = _depthwise(depthwise.weight, activated, depthwise.stride)
-    if _rewritten(x, norm):
-        x, mean, variance = ConvolutionNormDepthwise.apply(x, pointwise.weight, depthwise2.weight, norm.eps)
-        _follow(norm, mean, variance)
-    else:
-        x = _depthwise(depthwise2.weight, F.relu_(_convolution(pointwise.weight, norm, x)))
-    return _convolution(pointwise2.weight, norm2, x, scale)
+class _Block(NamedTuple):
+    """The layers of a [ReLU, depthwise convolution, 1x1 convolution, BatchNorm]."""
+
+    relu: nn.ReLU
+    depthwise: nn.Conv2d
+    pointwise: nn.Conv2d
+    norm: nn.BatchNorm2d
 
 
-def _dilated(module: nn.Sequential, activated: Tensor, scale: Tensor) -> Tensor:
-    """A dilated convolution as an ordinary one, on every second pixel."""
-    _, depthwise, pointwise, norm = module
-    return _convolution(pointwise.weight, norm, _depthwise(depthwise.weight, activated), scale)
+def _blocks(module: nn.Sequential) -> list[_Block]:
+    return [_Block(*block) for block in zip(*[iter(module)] * 4, strict=True)]
+
+
+def _separable(
+    blocks: Sequence[_Block], activated: Tensor, scale: Tensor | None, stride: tuple[int, int] = (1, 1)
+) -> Tensor:
+    """The blocks on what their first ReLU would give, undilated; the first depthwise convolution has `stride`.
+
+    On every second pixel this is what dilated blocks compute.
+    """
+    x = _depthwise(blocks[0].depthwise.weight, activated, stride)
+    for (_, _, pointwise, norm), (_, depthwise, _, _) in pairwise(blocks):
+        if _rewritten(x, norm):
+            x, mean, variance = ConvolutionNormDepthwise.apply(x, pointwise.weight, depthwise.weight, norm.eps)
+            _follow(norm, mean, variance)
+        else:
+            x = _depthwise(depthwise.weight, F.relu_(_convolution(pointwise.weight, norm, x)))
+    return _convolution(blocks[-1].pointwise.weight, blocks[-1].norm, x, scale)
+
+
+def _dilated_separable(blocks: Sequence[_Block], phases: Tensor, scale: Tensor) -> Tensor:
+    """A dilated block in phases, and the ordinary ones after it on the whole image."""
+    x = _from_phases(_separable(blocks[:1], phases, None))
+    return _separable(blocks[1:], F.relu_(x), scale)
 
 
 def _reduced(module: FactorizedReduce, state: _State, scale: Tensor | None = None) -> Tensor:
