@@ -11,6 +11,7 @@ from typing import Any
 
 import nascore
 from nascore import genotypes, recipes
+from nascore.config import from_dict
 from nascore.distributed import team
 from nascore.errors import ConfigError, NascoreError
 from nascore.genotypes import PUBLISHED, AnyGenotype
@@ -63,12 +64,14 @@ def _settings(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def _assigned(text: str) -> tuple[str, Any]:
-    """`name=value`, the value as JSON where it is JSON (3, 0.1, true, null, [1, 2]), else as text."""
+    """`name=value`, the value as JSON where it is JSON (3, 0.1, true, null, [1, 2], {"type": "Entmax", "alpha": 2}),
+    else as text.
+    """
     name, equals, value = text.partition("=")
     if not equals:
         raise ConfigError(f"--set takes NAME=VALUE, not {text!r}")
     try:
-        return name, json.loads(value)
+        return name, from_dict(json.loads(value))
     except json.JSONDecodeError:
         return name, value
 

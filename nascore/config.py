@@ -61,14 +61,14 @@ def override(settings: Settings, **overrides: Any) -> Settings:
             nested.setdefault(head, {})[rest] = value
         else:
             own[head] = value
-    settings = dataclasses.replace(settings, **own)
     for name, inner in nested.items():
-        if not isinstance(getattr(settings, name), Settings):
+        value = own.get(name, getattr(settings, name))
+        if not isinstance(value, Settings):
             raise ConfigError(
                 f"{type(settings).__name__}.{name} is a plain value: it has no field {next(iter(inner))!r}"
             )
-        settings = dataclasses.replace(settings, **{name: override(getattr(settings, name), **inner)})
-    return settings
+        own[name] = override(value, **inner)
+    return dataclasses.replace(settings, **own)  # all at once: some make sense only together
 
 
 def to_dict(value: Any, *, defaults: bool = True) -> Any:
@@ -88,6 +88,26 @@ def to_dict(value: Any, *, defaults: bool = True) -> Any:
     if isinstance(value, tuple):
         return [to_dict(item, defaults=defaults) for item in value]
     return value
+
+
+def from_dict(data: Any) -> Any:
+    """The settings that `to_dict` wrote, fields that are missing having their defaults; plain values as they are.
+
+    Raises `ConfigError` for a type or a field that there is not (in what is imported), or a wrong value.
+    """
+    if isinstance(data, list):
+        return tuple(map(from_dict, data))
+    if not isinstance(data, dict) or "type" not in data:
+        return data
+    kind = choose("kind of settings", data["type"], {kind.__name__: kind for kind in _kinds(Settings)})
+    given = {name: from_dict(value) for name, value in data.items() if name != "type"}
+    for name in given:
+        choose(f"{kind.__name__} setting", name, {field.name: field for field in dataclasses.fields(kind)})
+    return kind(**given)
+
+
+def _kinds(of: type[Settings]) -> list[type[Settings]]:
+    return [of, *(kind for below in of.__subclasses__() for kind in _kinds(below))]
 
 
 def _default(field: dataclasses.Field) -> Any:

@@ -54,8 +54,10 @@ class Optimization(Settings):
     learning_rate: float = 3e-4
     betas: tuple[float, float] = (0.5, 0.999)
     weight_decay: float = 1e-3
+    gradient_clip: float | None = None  # the largest norm of alpha's gradient; None: as it comes
 
     def validate(self) -> None:
+        self.require(self.gradient_clip is None or self.gradient_clip > 0, "gradient_clip", "above 0")
         self.require(0 < self.train_fraction <= 1, "train_fraction", "above 0 and at most 1")
         self.require(self.warm_up >= 0, "warm_up", "at least 0")
         self.require(self.learning_rate > 0, "learning_rate", "above 0")
@@ -153,6 +155,8 @@ class Stepper:
 
     def _update_alpha(self, gradients: Sequence[Tensor]) -> None:
         _set_gradients(self.problem.alphas, gradients)
+        if self.settings.gradient_clip is not None:
+            nn.utils.clip_grad_norm_(self.problem.alphas, self.settings.gradient_clip)
         self.arch_optimizer.step()
 
 

@@ -69,6 +69,18 @@ class Gradual(Pruning):
         return {kind: _without_weakest(strengths[kind].cpu(), mask, usable, self.left) for kind, mask in alive.items()}
 
 
+def strongest(space: Space, strengths: Mapping[str, Tensor], alive: Masks, left: int) -> Masks:
+    """`alive` less the weakest operations of each edge that has more than `left`; the last one other than `none` stays.
+
+    So P-DARTS prunes between its stages (section 3.2). Of equal operations the earlier candidate is dropped.
+    """
+    usable = torch.tensor([name != "none" for name in space.operations])
+    kept = dict(alive)
+    for _ in range(len(space.operations) - left):
+        kept = {kind: _without_weakest(strengths[kind].cpu(), mask, usable, left) for kind, mask in kept.items()}
+    return kept
+
+
 def _without_weakest(strengths: Tensor, alive: Tensor, usable: Tensor, left: int) -> Tensor:
     """`alive` less the weakest operation of each edge that has more than `left`, or its last `usable` one's rival."""
     last = (alive & usable).sum(dim=1, keepdim=True) <= 1

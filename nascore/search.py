@@ -1,10 +1,12 @@
 """The search loop: it knows the five choices by their interfaces, and nothing that a method owns."""
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from itertools import repeat
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -14,11 +16,12 @@ from nascore.architecture import Architecture
 from nascore.cuda import Replayed
 from nascore.derivation import Derivation
 from nascore.distributed import team
+from nascore.dropout import SkipConnections, SkipDropout
 from nascore.errors import ConfigError
 from nascore.genotypes import AnyGenotype
 from nascore.indicators import Indicator, Strengths
 from nascore.optimization import Batch, Bilevel, Optimization, Step, frozen_statistics
-from nascore.pruning import Pruning
+from nascore.pruning import Masks, Pruning
 from nascore.records import ArchitectureHistory, Result
 from nascore.relaxations import Relaxation
 from nascore.spaces import Space
@@ -34,6 +37,8 @@ from nascore.training import (
     wide,
 )
 
+Snapshot = dict[str, dict[str, Tensor]]  # cell type -> column of the record -> values, NaN where dropped
+
 
 class SearchSettings(DataSettings, SgdSettings):
     """The five choices, what operations are judged by, and how the supernet is trained: everything that decides a
@@ -46,6 +51,7 @@ class SearchSettings(DataSettings, SgdSettings):
     pruning: Pruning
     derivation: Derivation
     indicator: Indicator = Indicator()
+    skip_dropout: SkipDropout = SkipDropout()
     alpha_std: float = 1e-3  # alpha starts as this times a standard normal (Code: darts)
 
     def validate(self) -> None:
@@ -64,9 +70,14 @@ class SearchSettings(DataSettings, SgdSettings):
 
         Raises `ConfigError` where `torchrun` started several processes.
         """
-        if team().size > 1:
-            raise ConfigError("a search runs in one process: start it without torchrun, or one search a process")
+        check_alone()
         return Search(self, device, seed, root)
+
+
+def check_alone() -> None:
+    """Raise `ConfigError` where `torchrun` started several processes."""
+    if team().size > 1:
+        raise ConfigError("a search runs in one process: start it without torchrun, or one search a process")
 
 
 class SearchProblem:
@@ -100,14 +111,28 @@ class SearchProblem:
 
 
 class Search:
-    """A search that runs epoch by epoch; `state_dict` between epochs holds all that the rest of it depends on."""
+    """A search that runs epoch by epoch; `state_dict` between epochs holds all that the rest of it depends on.
 
-    def __init__(self, settings: SearchSettings, device: torch.device, seed: int, root: str | Path | None):
+    Of searches in turn (`nascore.stages`), `stage` says which this is, from 0: all halve the images alike, but draw
+    their own batches and architecture parameters. `alive` says which operations live at its start; None: all.
+    """
+
+    def __init__(
+        self,
+        settings: SearchSettings,
+        device: torch.device,
+        seed: int,
+        root: str | Path | None,
+        *,
+        stage: int = 0,
+        alive: Masks | None = None,
+    ):
         self.settings, self.device, self.epochs, self.epoch = settings, device, settings.epochs, 0
-        self.generator = torch.Generator(device).manual_seed(seed)
+        own = int(np.random.SeedSequence([seed, stage]).generate_state(1)[0]) if stage else seed
+        self.generator = torch.Generator(device).manual_seed(own)
         images = settings.load("train", root).to(device)  # a search never sees the test images
         self.train, self.valid, self.held_out = self._batches(images, seed)
-        shapes, draws = settings.space.shapes(), torch.Generator().manual_seed(seed)
+        shapes, draws = settings.space.shapes(), torch.Generator().manual_seed(own)
         self.architecture = Architecture(shapes, draws, settings.alpha_std).to(device)
         supernet = settings.space.supernet(images.info.channels, images.info.classes).to(device)
         self.problem = SearchProblem(
@@ -115,6 +140,9 @@ class Search:
         )
         self.stepper = settings.optimization.start(self.problem, settings.optimizer(supernet), settings.gradient_clip)
         self.judge = settings.indicator.start(shapes)
+        self.skips = SkipConnections(supernet, self.generator)
+        if alive is not None:
+            self._keep(alive)
         self.snapshots = [self._snapshot()]
         # a draw decides which kernels are launched, so what is sampled cannot be recorded
         recorded = device.type == "cuda" and not settings.relaxation.samples
@@ -135,10 +163,11 @@ class Search:
         """Update the weights on every training image once; returns losses in nats and accuracies in percent.
 
         `alive` counts the candidate operations, over all edges of all cell types, that live on, `dropped` those that
-        did not.
+        did not. `skip_dropout` is the epoch's, where the settings have one.
         """
         problem, settings = self.problem, self.settings
         rate = set_learning_rate(self.stepper.optimizer, settings.learning_rate_at(self.epoch))
+        dropout = self.skips.drop(settings.skip_dropout.at(self.epoch, settings.optimization.warm_up, self.epochs))
         averages = Averages(self.device)
         held_out = self.valid.forever() if self.valid and not self.resting else repeat(None)
         problem.supernet.train()
@@ -155,6 +184,7 @@ class Search:
         self.snapshots.append(self._snapshot())
         alive = self.architecture.living
         row = {"learning_rate": rate, "alive": alive, "dropped": before - alive}
+        row |= {"skip_dropout": dropout} if settings.skip_dropout.rate else {}
         return row | averages.named("train") | self._validate()
 
     @property
@@ -167,7 +197,7 @@ class Search:
             return self._any_step(train, held_out)
         alive = tuple(mask.numpy().tobytes() for mask in self.architecture.alive.values())
         progress = self.problem.progress if self.settings.relaxation.anneals else None
-        return self._replayed((alive, progress, self.resting), *train, *(held_out or (None, None)))
+        return self._replayed((alive, progress, self.resting, self.skips.dropout), *train, *(held_out or (None, None)))
 
     def _flat_step(self, images: Tensor, labels: Tensor, *held_out: Tensor | None) -> Step:
         return self._any_step((images, labels), None if held_out[0] is None else held_out)
@@ -180,7 +210,9 @@ class Search:
 
     def _prune(self, epoch: int) -> None:
         space, alive = self.settings.space, self.architecture.alive
-        kept = self.settings.pruning.keep(space, self._strengths(), alive, epoch)
+        self._keep(self.settings.pruning.keep(space, self.strengths(), alive, epoch))
+
+    def _keep(self, kept: Masks) -> None:
         if self.architecture.keep(kept):
             self.stepper.forget(list(self.architecture.alive.values()))
 
@@ -190,6 +222,7 @@ class Search:
         # where passes draw, the running statistics are those of no network in particular: batches bring their own
         drawing = self.settings.relaxation.samples
         supernet = self.problem.supernet.train(drawing)
+        self.skips.drop(0.0)
         with frozen_statistics(supernet) if drawing else nullcontext():
             return evaluate(self.problem.logits, self.held_out, self.device).named("valid")
 
@@ -198,11 +231,11 @@ class Search:
         weights = self.architecture.strengths(self.settings.relaxation, self.problem.progress)
         return {kind: value.cpu() for kind, value in weights.items()}
 
-    def _strengths(self) -> Strengths:
+    def strengths(self) -> Strengths:
+        """What pruning and derivation go by now."""
         return self.judge.strengths(self._weights(), self.architecture.alive)
 
-    def _snapshot(self) -> dict[str, dict[str, Tensor]]:
-        """Cell type -> column of the record -> values, NaN where an operation was dropped."""
+    def _snapshot(self) -> Snapshot:
         weights, alive = self._weights(), self.architecture.alive
         columns = {"weight": weights} | self.judge.history(weights, alive)
         return {
@@ -234,23 +267,26 @@ class Search:
         """The supernet's weights, for whoever goes on from them."""
         return self.problem.supernet.state_dict()
 
-    def result(self) -> Result:
-        """The genotype, and what was known of all operations in all epochs, see `ArchitectureHistory`."""
+    def result(self, snapshots: Sequence[Snapshot] | None = None) -> Result:
+        """The genotype, and what was known of all operations in all epochs, see `ArchitectureHistory`.
+
+        `snapshots` are those of the epochs, if this search was not the only one.
+        """
         space, weights = self.settings.space, self._weights()
-        genotype = self.settings.derivation.genotype(space, self._strengths())
+        genotype = self.settings.derivation.genotype(space, self.strengths())
         survivors = torch.cat([(values > 0).sum(dim=1) for values in weights.values()])
         metrics = {
             "edges_without_survivor": int((survivors == 0).sum()),
             "edges_with_several_survivors": int((survivors > 1).sum()),
             "nodes_without_inputs": _empty_nodes(space, genotype),
         }
-        return Result(metrics, genotype=genotype, architecture=self._history())
+        return Result(metrics, genotype=genotype, architecture=self._history(snapshots or self.snapshots))
 
-    def _history(self) -> ArchitectureHistory:
+    def _history(self, snapshots: Sequence[Snapshot]) -> ArchitectureHistory:
         space = self.settings.space
         cells = {
-            kind: {name: torch.stack([at[kind][name] for at in self.snapshots]).numpy() for name in columns}
-            for kind, columns in self.snapshots[0].items()
+            kind: {name: torch.stack([at[kind][name] for at in snapshots]).numpy() for name in columns}
+            for kind, columns in snapshots[0].items()
         }
         return ArchitectureHistory(cells, space.edges(), space.operations)
 

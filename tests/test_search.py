@@ -58,7 +58,7 @@ def test_it_records_every_epoch_and_ends_with_a_genotype():
     assert sums.between(1 - 1e-5, 1 + 1e-5).all()
     row = table.query("epoch == 1 and cell == 'reduce' and source == 2 and target == 3 and operation == 'sep_conv_5x5'")
     assert row.weight.item() == pytest.approx(history.cells["reduce"]["weight"][1, 4, 5])
-    assert result.genotype == search.settings.derivation.genotype(search.settings.space, search._strengths())
+    assert result.genotype == search.settings.derivation.genotype(search.settings.space, search.strengths())
 
 
 def test_alpha_and_weights_both_learn():
@@ -161,6 +161,8 @@ def test_profiles_change_numbers_only(name):
         "precision",
         "warm_up",
         "interval",
+        "stages",
+        "decay",
     }
     for profile, changes in recipe.profiles.items():
         assert {key.split("__")[-1] for key in changes} <= scale, profile

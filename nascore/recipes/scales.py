@@ -40,6 +40,23 @@ GRADUAL_SEARCH = {
     profile: changes | {"optimization__warm_up": changes["epochs"] // 8} for profile, changes in SAMPLED_SEARCH.items()
 }
 
+# the same in stages, each of `epochs` epochs; dropout of skips falls as far as over the 15 published epochs with alpha
+STAGED_SEARCH = {
+    "smoke": SEARCH["smoke"]
+    | {"space__cells": 5, "space__reductions": None, "batch_size": 100}
+    | {"optimization__warm_up": 1, "skip_dropout__decay": 3.0},
+    "demo": SEARCH["demo"]
+    | {"space__cells": 5, "space__reductions": None, "learning_rate": 0.05}
+    | {"optimization__warm_up": 2, "skip_dropout__decay": 0.75},
+    "gpu": _GPU,
+}
+
+# and how many cells their stages have there, by those that they have as published
+STAGES = {
+    (5, 11, 17): {"smoke": (5, 6, 7), "demo": (5, 6, 7), "gpu": (5, 11, 17)},
+    (11, 14, 17): {"smoke": (6, 7, 7), "demo": (6, 7, 7), "gpu": (11, 14, 17)},
+}
+
 # searches in NAS-Bench-201
 SEARCH_201 = {
     "smoke": _SMOKE | {"space__cells": 1, "space__channels": 4},
@@ -88,6 +105,11 @@ RETRAINING = {
         "cutout": 16,
         "precision": "bfloat16",
     },
+}
+
+# the same where there are three stages of normal cells, each perhaps with a type of its own
+THREE_STAGES = RETRAINING | {
+    profile: RETRAINING[profile] | {"cells": 5, "reductions": None} for profile in ("smoke", "demo")
 }
 
 # retraining for ImageNet: a folder of ten of its classes, in small
