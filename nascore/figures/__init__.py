@@ -6,16 +6,21 @@ None of them shows it.
     figures.draw_genotype(run.genotype)      # cells as papers print them
     figures.draw_weights(run.architecture_weights, "normal", chosen=run.genotype.cells()["normal"])
     figures.draw_training({"DARTS": runs}, "test_accuracy")
+    figures.draw_network(kinds(20, (6, 13), 3))  # of nascore.macro
     figures.draw_correlation(points)         # whether a search's weights say what operations are worth
     figures.save(figure, "darts/cells", figures.genotype_table(run.genotype), runs=[run])
 """
 
 from nascore.figures.cells import draw_cell, draw_genotype, drawn_boxes, genotype_table
+from nascore.figures.change import draw_change
 from nascore.figures.correlation import draw_correlation
 from nascore.figures.curves import draw_comparison, draw_training, metric_label, training_table
 from nascore.figures.density import draw_density
+from nascore.figures.depths import draw_depths
 from nascore.figures.functions import draw_function
+from nascore.figures.growth import draw_growth
 from nascore.figures.landscape import draw_landscape
+from nascore.figures.network import draw_network
 from nascore.figures.ranks import draw_ranks
 from nascore.figures.sampling import draw_sampling
 from nascore.figures.saving import save
@@ -30,12 +35,16 @@ __all__ = [
     "OPERATION_COLOURS",
     "PAGE",
     "draw_cell",
+    "draw_change",
     "draw_comparison",
     "draw_correlation",
     "draw_density",
+    "draw_depths",
     "draw_function",
     "draw_genotype",
+    "draw_growth",
     "draw_landscape",
+    "draw_network",
     "draw_ranks",
     "draw_sampling",
     "draw_speed",

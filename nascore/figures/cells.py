@@ -12,6 +12,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 from matplotlib.transforms import Bbox
 
+from nascore.figures.kinds import cell_name
 from nascore.figures.layout import Box, Drawable, Layout, Size, Sizes, layout
 from nascore.figures.style import COLUMN, FIXED, INK, PAGE, node_name, operation_look, style, text_width
 from nascore.genotypes import AnyGenotype
@@ -66,7 +67,7 @@ def draw_genotype(genotype: AnyGenotype, *, width: float | None = None, across: 
             ax = figure.add_axes(frame)
             ax.axis("off")
             if above:
-                ax.set_title(f"({ascii_lowercase[at]}) {_cell_name(name)}", loc="left", pad=3)
+                ax.set_title(f"({ascii_lowercase[at]}) {cell_name(name)}", loc="left", pad=3)
             _draw(plans[at], cell, ax)
     return figure
 
@@ -93,10 +94,6 @@ def drawn_boxes(ax: Axes) -> pd.DataFrame:
         box = Bbox.union([frames[gid].get_window_extent(), text.get_window_extent()])
         rows.append((gid.split()[0], text.get_text(), *(box.extents * 72 / ax.figure.dpi)))
     return pd.DataFrame(rows, columns=["kind", "text", "x0", "y0", "x1", "y1"])
-
-
-def _cell_name(name: str) -> str:
-    return "reduction cell" if name == "reduce" else f"normal cell {name.removeprefix('normal')}".strip()
 
 
 def _rows(heights: list[float], across: int) -> tuple[list[tuple[float, float]], float]:

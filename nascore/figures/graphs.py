@@ -33,17 +33,22 @@ def circle(nodes: int, inputs: int, width: float) -> list[Place]:
     return [(edge + scale * (across - x.min()), edge + scale * (up - y.min())) for across, up in circle]
 
 
-def draw_nodes(ax: Axes, places: Sequence[Place], inputs: int, *, output: bool = False) -> None:
-    """A circle with its name for each of a cell's nodes, in their order; `output`: the last is what concatenates."""
+def draw_nodes(ax: Axes, places: Sequence[Place], inputs: int, *, output: bool = False, points: float = 6.0) -> None:
+    """A circle with its name for each of a cell's nodes, in their order; `output`: the last is what concatenates.
+
+    `points` is the type size of those that are given.
+    """
     for node, place in enumerate(places):
         last = output and node == len(places) - 1
-        draw_node(ax, place, "$c_k$" if last else node_name(node, inputs), given=node < inputs or last)
+        draw_node(ax, place, "$c_k$" if last else node_name(node, inputs), given=node < inputs or last, points=points)
 
 
-def draw_node(ax: Axes, place: Place, name: str, *, given: bool = False) -> None:
-    """A circle with its name; `given` is what comes from other cells or goes to them."""
-    ax.add_patch(Circle(place, NODE, fc=_GIVEN if given else _COMPUTED, ec=INK, lw=0.6, zorder=4))
-    ax.text(*place, name, ha="center", va="center_baseline", fontsize=6.0 if given else 7.0, zorder=5)
+def draw_node(ax: Axes, place: Place, name: str, *, given: bool = False, points: float = 6.0) -> None:
+    """A circle with its name; `given` is what comes from other cells or goes to them, named in type of `points`."""
+    # grows with its name, and keeps within what `circle` leaves at the edge
+    radius = NODE + (0.9 * (points - 6.0) if given else 0.0)
+    ax.add_patch(Circle(place, radius, fc=_GIVEN if given else _COMPUTED, ec=INK, lw=0.6, zorder=4))
+    ax.text(*place, name, ha="center", va="center_baseline", fontsize=points if given else 7.0, zorder=5)
 
 
 def draw_arrow(ax: Axes, ends: Sequence[Place], **look) -> None:

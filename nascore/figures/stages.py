@@ -1,23 +1,20 @@
 """The stages of a search, as drawings of one cell: nothing known, all candidates, what was learned, what is kept."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nascore.figures.graphs import NODE, Edge, Place, aside, circle, draw_arrow, draw_nodes
+from nascore.figures.bundles import draw_kept, draw_strands, write_on
+from nascore.figures.graphs import NODE, Edge, Place, circle, draw_arrow, draw_nodes
 from nascore.figures.layout import Drawable
 from nascore.figures.legends import Rows, draw_legend, legend_height, legend_rows, operation_lines
-from nascore.figures.names import places_on
 from nascore.figures.panels import Frame, draw_panels
-from nascore.figures.style import PAGE, operation_look, style, text_width
+from nascore.figures.style import PAGE, style
 from nascore.figures.weights import weights_of
 
-_BUNDLE = 8.0  # points: how wide all strands of an edge are together
-_FILLED = 0.8  # the share of a strand's width that is drawn: white tells it from the next one
 _ABOVE, _BELOW = 14.0, 13.0  # points for a panel's title and its note
 _BETWEEN = 6.0  # points between panels
 _BARE = "#909090"
@@ -42,9 +39,9 @@ def draw_stages(weights: pd.DataFrame, cell: str, *, chosen: Drawable | None = N
     with style():
         figure, panels = _panels(width, across, places, legend_rows(operation_lines(rows["operation"]), width))
         _draw_unknown(panels[0], list(dict.fromkeys(zip(rows["source"], rows["target"], strict=True))), places)
-        _draw_strands(panels[1], first.assign(weight=1.0), places)
-        _draw_strands(panels[2], last, places)
-        _draw_kept(panels[3], kept, places)
+        draw_strands(panels[1], first.assign(weight=1.0), places)
+        draw_strands(panels[2], last, places)
+        draw_kept(panels[3], kept, places)
         titles = ("unknown connections", "all candidates", f"weights, epoch {rows['epoch'].max()}", "derived cell")
         for ax, letter, title in zip(panels, "abcd", titles, strict=True):
             ax.set_title(f"({letter}) {title}", loc="left", pad=3)
@@ -76,46 +73,4 @@ def _draw_unknown(ax: Axes, edges: Sequence[Edge], places: Sequence[Place]) -> N
     lines = [np.array([places[source], places[target]]) for source, target in edges]
     for line in lines:
         draw_arrow(ax, line, color=_BARE, linewidth=0.7)
-    _write_on(ax, lines, ["?"] * len(lines), 7.0, places)
-
-
-def _write_on(
-    ax: Axes, lines: Sequence[np.ndarray], texts: Sequence[str], points: float, nodes: Sequence[Place]
-) -> None:
-    """Write a text on each line; nothing if texts of several letters do not all find room."""
-    halves = np.array([(text_width(text, points) / 2 + 1, points / 2 + 1) for text in texts]).reshape(-1, 2)
-    spots, clear = places_on(np.array(lines).reshape(-1, 2, 2), halves, np.array(nodes), NODE)
-    if not clear and max(map(len, texts)) > 1:
-        return
-    for spot, text in zip(spots, texts, strict=True):
-        mark = ax.text(*spot, text, ha="center", va="center_baseline", fontsize=points, zorder=3)
-        mark.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.6})
-
-
-def _draw_strands(ax: Axes, rows: pd.DataFrame, places: Sequence[Place]) -> None:
-    """A bundle of strands for each edge, the heaviest `_BUNDLE` wide, and each over those before it."""
-    whole = rows.groupby(["source", "target"])["weight"].sum().max()
-    for (source, target), edge in rows.groupby(["source", "target"], sort=False):
-        ends = np.array([places[source], places[target]])
-        widths = _BUNDLE * edge["weight"].to_numpy() / whole
-        bounds = np.concatenate([[0.0], widths.cumsum()]) - widths.sum() / 2
-        ax.plot(*ends.T, color="white", linewidth=widths.sum() + 1.2, solid_capstyle="butt")
-        for (low, high), name in zip(pairwise(bounds), edge["operation"], strict=True):
-            look, middle = operation_look(name), ends + aside(ends) * (low + high) / 2
-            (strand,) = ax.plot(*middle.T, color=look.colour, linewidth=_FILLED * (high - low), label=name)
-            strand.set(solid_capstyle="butt", gid=f"strand {source} {target}")
-
-
-def _draw_kept(ax: Axes, arrows: Sequence[tuple[str, int, int]], places: Sequence[Place]) -> None:
-    beside: dict[Edge, list[str]] = {}
-    for name, source, target in arrows:
-        beside.setdefault((source, target), []).append(name)
-    lines, names = [], []
-    for (source, target), several in beside.items():
-        ends = np.array([places[source], places[target]])
-        lines += [ends + aside(ends) * 4.5 * (at - (len(several) - 1) / 2) for at in range(len(several))]
-        names += several
-    for line, name in zip(lines, names, strict=True):
-        look = operation_look(name)
-        draw_arrow(ax, line, color=look.colour, linestyle=look.line, linewidth=1.4)
-    _write_on(ax, lines, [operation_look(name).label for name in names], 6.0, places)
+    write_on(ax, lines, ["?"] * len(lines), 7.0, places)

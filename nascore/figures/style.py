@@ -43,6 +43,12 @@ _LOOKS = {
     "conv_7x1_1x7": Look("#b8860b", "-.", "7x1, 1x7"),
     "nor_conv_1x1": Look("#e6b800", "--", "conv 1x1"),
     "nor_conv_3x3": Look("#5b4a1f", "-", "conv 3x3"),
+    "dil_dil_conv_3x3": Look("#0b4631", ":", "dil 3x3 twice"),
+    "dil_dil_conv_5x5": Look("#c3e02e", "-.", "dil 5x5 twice"),
+    "dil_sep_conv_3x3": Look("#0cd9c2", ":", "dil+sep 3x3"),
+    "dil_sep_conv_5x5": Look("#a5e3ea", "-.", "dil+sep 5x5"),
+    "deep_sep_conv_3x3": Look("#1b2f9e", "-.", "deep 3x3"),
+    "deep_sep_conv_5x5": Look("#727dfc", ":", "deep 5x5"),
 }
 OPERATION_COLOURS: dict[str, str] = {name: look.colour for name, look in _LOOKS.items()}
 
