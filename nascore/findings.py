@@ -5,10 +5,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
+from typing import Any
 
 import pandas as pd
+import torch
 
+from nascore import config
+from nascore.derivation import Derivation
 from nascore.errors import ConfigError
+from nascore.genotypes import AnyGenotype
 from nascore.nasbench201 import BenchmarkCell, Table
 from nascore.records import Run
 
@@ -96,6 +101,37 @@ def rank_correlation(frame: pd.DataFrame, x: str, y: str, by: str | Sequence[str
         tau = both[x].corr(both[y], method="kendall") if (both.nunique() > 1).all() else float("nan")
         rows.append((*names, tau, len(both)))
     return pd.DataFrame(rows, columns=[*by, "tau", "n"])
+
+
+def rederived(run: Run, derivation: Derivation | None = None, **overrides: Any) -> AnyGenotype:
+    """What a search's record would have ended with, had its derivation been another: `derivation`, or its own with
+    `overrides` (`skip_limit=3`).
+
+    Raises `ConfigError` for what a derivation does not have.
+    """
+    own = config.from_dict(run.settings["derivation"])
+    space = config.from_dict(run.settings["space"])
+    return config.override(derivation or own, **overrides).genotype(space, _strengths(run))
+
+
+def by_skip_limit(run: Run, derivation: Derivation | None = None) -> dict[int, AnyGenotype]:
+    """M -> the genotype with at most M skip connections in each normal cell type, for every M from as many as a cell
+    can keep down to 0 (P-DARTS's code prints them all). `derivation` as in `rederived`.
+    """
+    kept = derivation or config.from_dict(run.settings["derivation"])
+    targets = {target for _, target in config.from_dict(run.settings["space"]).edges()}
+    return {limit: rederived(run, kept, skip_limit=limit) for limit in range(kept.inputs * len(targets), -1, -1)}
+
+
+def _strengths(run: Run) -> dict[str, torch.Tensor]:
+    """Cell type -> what the search's derivation went by, (edges, operations): the weights, or the importance."""
+    last = _at_end(run)
+    column = "importance" if "importance" in last else "weight"
+    shape = len(run.settings["space"]["operations"])
+    return {
+        kind: torch.tensor(rows[column].fillna(0.0).to_numpy().reshape(-1, shape))
+        for kind, rows in last.groupby("cell", sort=False)
+    }
 
 
 def _gathered(groups: Groups, of) -> pd.DataFrame:

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from nascore.config import Settings, digest, override, to_dict
+from nascore.config import Settings, digest, from_dict, override, to_dict
 from nascore.errors import ConfigError
 
 
@@ -24,6 +24,19 @@ def test_override_reaches_fields_of_fields_and_leaves_the_rest():
     changed = override(Outer(), epochs=5, inner__rate=1)
     assert changed == Outer(epochs=5, inner=Inner(rate=1.0))
     assert Outer() == Outer(epochs=3)
+
+
+class Pair(Settings):
+    inner: Inner = Inner()
+    rate: float = 0.5
+
+    def validate(self):
+        self.require(self.rate == self.inner.rate, "rate", "that of inner")
+
+
+def test_what_makes_sense_only_together_is_changed_together():
+    assert override(Pair(), rate=0.1, inner__rate=0.1) == Pair(rate=0.1, inner=Inner(rate=0.1))
+    assert override(Outer(), inner=Inner(rate=0.2), inner__rate=0.3).inner == Inner(rate=0.3)
 
 
 @pytest.mark.parametrize(
@@ -67,3 +80,23 @@ def test_to_dict_is_json_and_names_the_classes():
         "names": ["a"],
         "size": None,
     }
+
+
+class Many(Settings):
+    inners: tuple[Inner, ...] = ()
+    outer: Outer = Outer()
+
+
+def test_settings_come_back_from_their_dict():
+    made = Many(inners=(Inner(rate=1.0), Inner()), outer=Outer(names=("b", "c"), size=4))
+    for defaults in (True, False):
+        assert from_dict(json.loads(json.dumps(to_dict(made, defaults=defaults)))) == made
+    assert from_dict([3, "a", None]) == (3, "a", None)
+    for wrong, said in (
+        ({"type": "Innr"}, "did you mean 'Inner'"),
+        ({"type": "Inner", "rat": 1}, "did you mean 'rate'"),
+        ({"type": "Inner", "rate": "x"}, "Inner.rate must be float"),
+        ({"type": ["Inner"]}, "unknown kind of settings"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            from_dict(wrong)

@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 
 import nascore
-from nascore import findings
+from nascore import findings, paths
+from nascore.derivation import EveryEdge, StrongestEdges, StrongestGroups
 from nascore.errors import ConfigError
 
 SEEDS = (0, 1)
@@ -67,6 +68,45 @@ def test_judged(groups):
     assert list(found.architecture) == [run.genotype.string for runs in groups.values() for run in runs]
     assert (found.accuracy == found.architecture.str.len()).all() and (found.place == 7).all()
     assert found.collapse.map(type).eq(str).all()
+
+
+RECORDS = sorted(path.parent for path in paths.committed_runs().glob("*/architecture.npz"))
+
+
+def test_every_committed_search_leads_to_its_genotype_again():
+    assert RECORDS
+    for path in RECORDS:
+        run = nascore.load_run(path)
+        assert findings.rederived(run) == run.genotype, run.name
+
+
+@pytest.fixture(scope="module")
+def search():
+    """The committed search of two edges a node whose normal cell has the most skips."""
+    runs = [run for run in map(nascore.load_run, RECORDS) if run.settings["derivation"]["type"] == "StrongestEdges"]
+    return max(runs, key=lambda run: skips(run.genotype))
+
+
+def skips(genotype):
+    return sum(name == "skip_connect" for name, _, _ in genotype.normal[0].edges())
+
+
+def test_another_derivation_of_the_same_record(search):
+    assert all(len(edges) <= 1 for edges in findings.rederived(search, inputs=1).normal[0].nodes)
+    every = findings.rederived(search, EveryEdge())
+    assert len(every.normal[0].edges()) > len(search.genotype.normal[0].edges())
+    assert findings.rederived(search, StrongestEdges(), inputs=1) == findings.rederived(search, inputs=1)
+    with pytest.raises(ConfigError, match="input"):
+        findings.rederived(search, input=1)
+
+
+def test_every_limit_on_skips(search):
+    found = findings.by_skip_limit(search)
+    assert list(found) == [6, 5, 4, 3, 2, 1, 0] and found[6] == search.genotype and skips(search.genotype) > 1
+    assert all(skips(genotype) == min(limit, skips(search.genotype)) for limit, genotype in found.items())
+    assert len({genotype.reduce for genotype in found.values()}) == 1
+    grouped = findings.by_skip_limit(search, StrongestGroups())
+    assert grouped[6] == findings.rederived(search, StrongestGroups()) and skips(grouped[0]) == 0
 
 
 def test_nothing_to_look_at():

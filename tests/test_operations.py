@@ -28,6 +28,12 @@ def test_shapes(name, stride, size):
         ("none", 2, lambda c: 0),
         ("nor_conv_1x1", 1, lambda c: c * c + 2 * c),
         ("nor_conv_3x3", 2, lambda c: 9 * c * c + 2 * c),
+        # of the ETH thesis: twice the block of a dilated one, whatever its second dilation
+        ("dil_dil_conv_3x3", 1, lambda c: 2 * (9 * c + c * c + 2 * c)),
+        ("dil_sep_conv_5x5", 2, lambda c: 2 * (25 * c + c * c + 2 * c)),
+        # c -> c/2, twice c/2 -> c/2, c/2 -> c
+        ("deep_sep_conv_3x3", 1, lambda c: 9 * (c + 3 * c // 2) + (c * c // 2 * 2 + c * c // 4 * 2) + 5 * c),
+        ("deep_sep_conv_5x5", 2, lambda c: 25 * (c + 3 * c // 2) + (c * c // 2 * 2 + c * c // 4 * 2) + 5 * c),
     ],
 )
 def test_parameters(name, stride, parameters):
@@ -55,6 +61,28 @@ def test_a_dilated_convolution_sees_every_second_pixel():
     point[0, 0, 3, 3] = 1.0
     seen = convolution(point)[0, 0].nonzero().tolist()
     assert seen == [[y, x] for y in (1, 3, 5) for x in (1, 3, 5)]
+
+
+@pytest.mark.parametrize(
+    ("name", "dilations", "widths"),
+    [
+        ("dil_conv_3x3", [2], [8, 8]),
+        ("dil_dil_conv_3x3", [2, 2], [8, 8, 8]),
+        ("dil_sep_conv_5x5", [2, 1], [8, 8, 8]),
+        ("sep_conv_5x5", [1, 1], [8, 8, 8]),
+        ("deep_sep_conv_5x5", [1, 1, 1, 1], [8, 4, 4, 4, 8]),
+    ],
+)
+def test_the_blocks_of_separable_convolutions(name, dilations, widths):
+    for stride in (1, 2):
+        layers = list(build(name, 8, stride))
+        kinds = [nn.ReLU, nn.Conv2d, nn.Conv2d, nn.BatchNorm2d]
+        assert [type(layer) for layer in layers] == kinds * len(dilations)
+        depthwise, pointwise = layers[1::4], layers[2::4]
+        assert [layer.dilation[0] for layer in depthwise] == dilations
+        assert [layer.stride[0] for layer in depthwise] == [stride] + [1] * (len(dilations) - 1)
+        assert all(layer.groups == layer.in_channels for layer in depthwise)
+        assert [pointwise[0].in_channels, *(layer.out_channels for layer in pointwise)] == widths
 
 
 def test_the_second_half_of_a_factorized_reduction_sees_the_shifted_image():

@@ -207,3 +207,16 @@ def test_frozen_statistics_come_back_after_an_error():
 def test_settings_out_of_range_are_refused(overrides):
     with pytest.raises(ConfigError):
         override(Bilevel(), **overrides)
+
+
+def test_the_gradient_of_alpha_is_clipped_if_told():
+    found = {}
+    for clip in (None, 1e-3):
+        made, batches, optimizer = problem()
+        stepper = Bilevel(gradient_clip=clip).start(made, optimizer, clip=5.0)
+        stepper.step(*batches)
+        found[clip] = torch.cat([alpha.grad.flatten() for alpha in made.alphas])
+    assert found[1e-3].norm() == pytest.approx(1e-3, rel=1e-2) and found[None].norm() > 1e-2
+    torch.testing.assert_close(found[1e-3] / found[1e-3].norm(), found[None] / found[None].norm())
+    with pytest.raises(ConfigError, match="gradient_clip"):
+        Bilevel(gradient_clip=0.0)

@@ -3,7 +3,7 @@ import torch
 
 from nascore.errors import ConfigError
 from nascore.optimization import Bilevel, SingleLevel
-from nascore.pruning import Gradual, Zeros
+from nascore.pruning import Gradual, Zeros, strongest
 from nascore.recipes import darts
 from nascore.relaxations import Entmax
 from nascore.spaces import CellSpace
@@ -125,3 +125,15 @@ def test_intervals_are_of_epochs():
         Gradual(every="step")
     with pytest.raises(ConfigError):
         Gradual(interval=0)
+
+
+def test_the_strongest_of_each_edge_stay():
+    space = CellSpace(nodes=1, operations=("none", "max_pool_3x3", "skip_connect", "sep_conv_3x3"))
+    strengths = {"normal": torch.tensor([[0.4, 0.1, 0.3, 0.2], [0.9, 0.05, 0.03, 0.02]])}
+    alive = {"normal": torch.ones(2, 4, dtype=torch.bool)}
+    found = [strongest(space, strengths, alive, left)["normal"].int().tolist() for left in (4, 3, 2, 1)]
+    assert found[:3] == [[[1, 1, 1, 1]] * 2, [[1, 0, 1, 1], [1, 1, 1, 0]], [[1, 0, 1, 0], [1, 1, 0, 0]]]
+    # the last operation other than `none` outlives a stronger `none`
+    assert found[3] == [[0, 0, 1, 0], [0, 1, 0, 0]]
+    dead = {"normal": torch.tensor([[True, False, False, True]] * 2)}
+    assert strongest(space, strengths, dead, 3)["normal"].tolist() == dead["normal"].tolist()

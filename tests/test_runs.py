@@ -20,6 +20,7 @@ from nascore.genotypes import PUBLISHED
 from nascore.nasbench201 import BenchmarkCell
 from nascore.recipes import darts
 from nascore.search import Search
+from nascore.stages import Stage, StagedSearch
 from nascore.training import Training
 
 SEARCH = {"epochs": 5, "train_images": 120, "space__operations": ("none", "skip_connect", "sep_conv_3x3")}
@@ -29,12 +30,16 @@ PRUNED = {"epochs": 5, "train_images": 120, "optimization__learning_rate": 0.01}
 GRADUAL = {"epochs": 5, "train_images": 120, "optimization__learning_rate": 0.01}
 CELL = {"epochs": 5, "genotype": BenchmarkCell(("nor_conv_1x1",) * 6), "cells": 1}
 CELL |= {"reductions": None, "auxiliary_weight": 0.0, "drop_path": 0.0}
+STAGED = {"epochs": 3, "train_images": 60, "batch_size": 30, "optimization__learning_rate": 0.05}
+STAGED |= {"space__operations": ("none", "skip_connect", "sep_conv_3x3"), "space__cells": 3}
+STAGED |= {"stages": (Stage(cells=3, operations=3, skip_dropout=0.5), Stage(cells=4, operations=2, skip_dropout=0.5))}
 CASES = {
     "search": ("darts", SEARCH),
     "pruned": ("sparse-darts", PRUNED),
     "pruned benchmark": ("sparse-darts-bilevel-201", PRUNED),
     "importance": ("eoinas", GRADUAL),
     "importance benchmark": ("eoinas-201", GRADUAL),
+    "staged": ("pdarts", STAGED),
     "pairs": ("gdas", {"epochs": 5, "train_images": 120}),
     "training": ("retraining", TRAINING),
     "benchmark": ("retraining", CELL),
@@ -150,6 +155,7 @@ def test_the_callers_generator_is_left_alone(tmp_path):
 
 
 def test_a_case_is_pruned_half_way(undisturbed):
+    assert undisturbed["staged"].history.dropped.tolist() == [0, 0, 10, 0, 0, 0]
     for case in ("pruned", "pruned benchmark", "importance", "importance benchmark"):
         dropped = undisturbed[case].history.dropped
         assert dropped[:2].sum() > 0 and dropped[2:].sum() > 0
@@ -158,7 +164,7 @@ def test_a_case_is_pruned_half_way(undisturbed):
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("done", [0, 1, 3])
 def test_an_interrupted_run_goes_on_to_the_same_bits(case, done, undisturbed, tmp_path, monkeypatch, capsys):
-    task = Training if CASES[case][0] == "retraining" else Search
+    task = {"retraining": Training, "pdarts": StagedSearch}.get(CASES[case][0], Search)
     run_epoch = task.run_epoch
 
     def interrupted(self):
@@ -172,7 +178,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(case, done, undisturbed, tm
         compute(case, tmp_path)
     capsys.readouterr()
     assert same(compute(case, tmp_path), undisturbed[case])
-    assert f"epoch {done + 1} of 5" in capsys.readouterr().out
+    assert f"epoch {done + 1} of {len(undisturbed[case].history)}" in capsys.readouterr().out
 
 
 def _child(case, root, replaces, started):
