@@ -1,36 +1,61 @@
 """Measure each group of alternatives against its reference (the first of the group); prints a table, saves JSON and a
 plot.
+
+`python -m benchmarks supernet` and `python -m benchmarks stages` measure one of the two parts.
 """
 
+import argparse
 import json
+from typing import Any
 
 import pandas as pd
 import torch
 from tqdm import tqdm
 
-from benchmarks import augmentation, plot, search_step, supernet
+from benchmarks import augmentation, plot, search_step, stages, supernet
 from benchmarks.timing import compare
 from nascore import paths
 from nascore.environment import environment, find_device
 
+RESULTS = paths.root() / "benchmarks" / "results"
+
 
 def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("part", nargs="?", choices=list(PARTS), help="one of the parts; otherwise all")
+    part = parser.parse_args().part
     device = find_device("auto")
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    for measure in [PARTS[part]] if part else PARTS.values():
+        measure(device)
+
+
+def _supernet(device: torch.device) -> None:
     steps = pd.concat([_small(device), *(_steps(device, batch) for batch in (16, 64))], ignore_index=True)
     growth = _growth(device)
     memory = {batch: supernet.memory(batch) for batch in (16, 64)} if device.type == "cpu" else {}
     _print(steps, memory, device)
-    target = paths.root() / "benchmarks" / "results"
-    target.mkdir(parents=True, exist_ok=True)
-    found = {
-        "environment": environment(device),
-        "steps": steps.to_dict("records"),
-        "growth": growth.to_dict("records"),
-        "memory_mib": memory,
-    }
-    (target / "bench.json").write_text(json.dumps(found, indent=1) + "\n")
-    plot.draw(steps[steps["what"] == "fast"], growth).savefig(target / "bench.png", dpi=200)
-    print(f"saved {paths.shown(target / 'bench.json')} and bench.png")
+    _save("bench", device, {"steps": _rows(steps), "growth": _rows(growth), "memory_mib": memory})
+    plot.draw(steps[steps["what"] == "fast"], growth).savefig(RESULTS / "bench.png", dpi=200)
+
+
+def _stages(device: torch.device) -> None:
+    steps = _measured(stages.groups(device), rounds=5)
+    _print(steps, {}, device)
+    _save("stages", device, {"steps": _rows(steps)})
+
+
+PARTS = {"supernet": _supernet, "stages": _stages}
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return table.to_dict("records")
+
+
+def _save(name: str, device: torch.device, found: dict[str, Any]) -> None:
+    target = RESULTS / f"{name}.json"
+    target.write_text(json.dumps({"environment": environment(device)} | found, indent=1) + "\n")
+    print(f"saved {paths.shown(target)}")
 
 
 def _small(device: torch.device) -> pd.DataFrame:

@@ -32,8 +32,8 @@ Calls = dict[str, Callable[[], object]]
 
 def groups(device: torch.device, batch: int) -> dict[str, Calls]:
     """Each kind of step of both forms."""
-    made = {name: _Steps(form, device, batch) for name, form in FORMS.items()}
-    sampled = {name: _Steps(form, device, batch, relaxation=GumbelSoftmax()) for name, form in FORMS.items()}
+    made = {name: Steps(form, device, batch) for name, form in FORMS.items()}
+    sampled = {name: Steps(form, device, batch, relaxation=GumbelSoftmax()) for name, form in FORMS.items()}
     plain, fast = made.values()
     return {
         f"weight step, batch {batch}": {"plain": plain.weight, "fast": fast.weight},
@@ -67,10 +67,10 @@ def growth(device: torch.device) -> Iterator[tuple[str, int, Calls]]:
         for value, change in values.items():
             space = override(CellSpace(cells=4), **change)
             batch = value if what == "batch" else 16
-            yield what, value, {name: _Steps(form, device, batch, space).weight for name, form in FORMS.items()}
+            yield what, value, {name: Steps(form, device, batch, space).weight for name, form in FORMS.items()}
 
 
-class _Steps:
+class Steps:
     """The steps of a search on one supernet, on the same two batches."""
 
     def __init__(
@@ -124,7 +124,7 @@ def memory(batch: int) -> dict[str, dict[str, float]]:
 
 
 def _memory(form: type[CellSupernet], batch: int) -> dict[str, float]:
-    steps = _Steps(form, torch.device("cpu"), batch)
+    steps = Steps(form, torch.device("cpu"), batch)
     seen, done = [_resident()], threading.Event()
 
     def watch() -> None:
@@ -145,7 +145,7 @@ def _resident() -> float:
     return pages * resource.getpagesize() / 2**20
 
 
-def _kept(steps: _Steps) -> float:
+def _kept(steps: Steps) -> float:
     sizes: dict[int, int] = {}
     weights = {weight.untyped_storage().data_ptr() for weight in steps.problem.weights}
 
