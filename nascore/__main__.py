@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...")
     parser.add_argument("--fresh", action="store_true", help="do not take a committed record")
-    parser.add_argument("--wait", type=float, default=0.0, metavar="S", help="seconds to wait for another process")
+    parser.add_argument("--wait", type=float, default=3600.0, metavar="S", help="seconds to wait for another process")
     parser.add_argument("--root", metavar="DIR", help="the folder of run folders")
     parser.add_argument("--genotype", metavar="NAME|FILE", help="a published architecture, or a JSON file")
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="settings, such as space__cells=4")

@@ -157,14 +157,27 @@ def locked(folder: Path, wait: float) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"the run's folder {paths.shown(folder)} cannot be made ({error}): give another root") from error
-    owner = folder / ".owner"
+    owner, lock = folder / ".owner", FileLock(folder / ".lock")
+    if wait > 0 and not _free(lock):
+        print(f"waiting for {_owner(owner)}, which computes {paths.shown(folder)}", flush=True)
     try:
-        with FileLock(folder / ".lock", timeout=wait):
+        with lock.acquire(timeout=wait):
             owner.write_text(f"process {os.getpid()} on {socket.gethostname()}")
             yield
             owner.unlink(missing_ok=True)
     except Timeout as error:
-        who = owner.read_text() if owner.is_file() else "another process"
         raise RunError(
-            f"{paths.shown(folder)} is being computed by {who}: wait for it (wait=600 does, up to ten minutes)"
+            f"{paths.shown(folder)} is being computed by {_owner(owner)}: give a longer wait, or another root"
         ) from error
+
+
+def _free(lock: FileLock) -> bool:
+    try:
+        with lock.acquire(timeout=0):
+            return True
+    except Timeout:
+        return False
+
+
+def _owner(file: Path) -> str:
+    return file.read_text() if file.is_file() else "another process"

@@ -38,7 +38,7 @@ def run(
     fresh: bool = False,
     root: str | Path | None = None,
     data_root: str | Path | None = None,
-    wait: float = 0.0,
+    wait: float = 3600.0,
     progress: bool = True,
     **overrides: Any,
 ) -> Run:
@@ -50,8 +50,8 @@ def run(
         settings give the same bits on a CPU with the same number of threads. device: auto (the GPU if there is one),
         cpu, cuda, cuda:1, ... fresh: compute on this machine even where the project's committed records (`data/runs`)
         hold the run. root: the folder of run folders, `runs/` of the project unless given. data_root: where the data
-        sets are; see `nascore.data`. wait: how many seconds to wait for another process that is computing the same
-        run. progress: show a progress bar on runs of more than two seconds (`TQDM_DISABLE=1` silences it too).
+        sets are; see `nascore.data`. wait: how many seconds to wait, at most, for another process that is computing the
+        same run. progress: show a progress bar on runs of more than two seconds (`TQDM_DISABLE=1` silences it too).
 
     Under `torchrun` a retraining is shared out to all processes (see `nascore.training`); the leader writes the record.
     An unfinished run goes on from its last checkpoint and ends as if it had never stopped. Raises `ConfigError` for

@@ -37,7 +37,7 @@ class StagedSettings(SearchSettings):
     """A search in `stages`, each of `epochs` epochs, with fresh weights and fresh architecture parameters.
 
     Learning rates, warm-up, annealing and dropout begin anew in each stage; the halves of the images stay. `space` is
-    that of the first stage.
+    that of the first stage. Raises `ConfigError` where the two disagree, and for stages of more and more operations.
     """
 
     stages: tuple[Stage, ...]
@@ -47,6 +47,11 @@ class StagedSettings(SearchSettings):
         self.require(bool(self.stages), "stages", "one stage or more")
         operations = [stage.operations for stage in self.stages]
         self.require(operations == sorted(operations, reverse=True), "stages", "of fewer and fewer operations")
+        if len(self.space.operations) > operations[0]:
+            raise ConfigError(
+                f"the space has {len(self.space.operations)} operations and the first stage takes {operations[0]} at "
+                "most, with nothing yet to choose them by: give `stages` whose first has as many"
+            )
         if self.space.cells != self.stages[0].cells:
             raise ConfigError(
                 f"the first stage has {self.stages[0].cells} cells and the space {self.space.cells}: each stage says "
@@ -78,7 +83,7 @@ class StagedSearch:
         self._begin(0)
 
     def _begin(self, stage: int, alive: Masks | None = None) -> None:
-        self.stage, self.search = stage, None  # the supernet of the stage before goes before this one comes
+        self.stage, self.search = stage, None
         self.search = Search(self.settings.at(stage), self.device, self.seed, self.root, stage=stage, alive=alive)
 
     @property
@@ -102,6 +107,7 @@ class StagedSearch:
         before = search.architecture.living
         alive = strongest(search.settings.space, search.strengths(), search.architecture.alive, left)
         self.past = self._snapshots()
+        del search  # or its supernet would still be there when the next one comes
         self._begin(self.stage + 1, alive)
         now = self.search.architecture.living
         return {"alive": now, "dropped": dropped + before - now}

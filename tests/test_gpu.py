@@ -73,11 +73,11 @@ def test_a_search_in_bfloat16_learns(tmp_path):
     assert abs(found.metrics["train_loss"] - exact.metrics["train_loss"]) < 0.2
 
 
-@pytest.mark.parametrize("recipe", ["darts", "darts-second-order", "darts-single-level"])
+@pytest.mark.parametrize("recipe", ["darts", "darts-second-order", "darts-single-level", "pdarts"])
 def test_a_search_runs_and_says_where(recipe, tmp_path):
     found = nascore.run(recipe, profile="smoke", device="cuda", root=tmp_path, progress=False)
     assert found.environment["device"] == torch.cuda.get_device_name()
-    assert found.genotype is not None and len(found.history) == 2
+    assert found.genotype is not None and len(found.history) == 2 * len(found.settings.get("stages", [0]))
 
 
 def test_a_retraining_runs(tmp_path):

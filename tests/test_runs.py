@@ -364,18 +364,19 @@ def test_a_second_process_is_told_who_computes_the_run(undisturbed, tmp_path, pr
     child.start()
     assert held.wait(30)
     with pytest.raises(RunError, match=f"is being computed by process {child.pid} on"):
-        compute("search", tmp_path)
+        compute("search", tmp_path, wait=0)
     child.kill()
     child.join()
     assert same(compute("search", tmp_path), undisturbed["search"])
 
 
-def test_a_second_process_may_wait(undisturbed, tmp_path, processes):
+def test_a_second_process_waits_and_says_so(undisturbed, tmp_path, processes, capsys):
     held = processes.Event()
     child = processes.Process(target=_hold, args=(tmp_path / undisturbed["search"].name, 0.5, held))
     child.start()
     assert held.wait(30)
-    assert same(compute("search", tmp_path, wait=60), undisturbed["search"])
+    assert same(compute("search", tmp_path), undisturbed["search"])
+    assert f"waiting for process {child.pid} on" in capsys.readouterr().out
     child.join()
 
 
@@ -458,7 +459,8 @@ def test_every_committed_record_is_sound_and_small():
         run = nascore.load_run(folder)
         size = sum(path.stat().st_size for path in folder.iterdir())
         total += size
-        assert len(run.history) == run.settings["epochs"] and size < 200 * 1024
+        epochs = run.settings["epochs"] * len(run.settings.get("stages", [0]))
+        assert len(run.history) == epochs and size < 200 * 1024
         assert not list(folder.glob("*.pt")) and np.isfinite(list(run.metrics.values())).all()
         assert json.loads((folder / "config.json").read_text())["record_version"] == runs.RECORD_VERSION
     assert total < 20 * 1024**2

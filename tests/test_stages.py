@@ -1,18 +1,21 @@
 """Searches in stages, and the dropout of skip connections that comes with them."""
 
+import gc
 import math
+import weakref
 
 import pytest
 import torch
 from torch.nn import functional as F
 
 import nascore
-from nascore import data
+from nascore import data, stages
 from nascore.dropout import SkipConnections, SkipDropout
 from nascore.errors import ConfigError
 from nascore.operations import Skip, build
 from nascore.recipes import eth_thesis, find
 from nascore.relaxations import EdgeWeights, GumbelSoftmax
+from nascore.search import Search
 from nascore.spaces import CellSpace
 from nascore.spaces.fast import FastCellSupernet
 from nascore.spaces.plain import CellSupernet
@@ -98,6 +101,20 @@ def test_a_stage_begins_with_fresh_weights_fresh_alphas_and_the_same_halves_of_t
     assert not torch.equal(second.generator.get_state(), start().search.generator.get_state())
 
 
+def test_one_supernet_at_a_time(monkeypatch):
+    search, gone = start(stages=STAGES[:2]), []
+    first = weakref.ref(search.search.problem.supernet)
+
+    def watched(*args, **given):
+        gc.collect()
+        gone.append(first() is None)
+        return Search(*args, **given)
+
+    monkeypatch.setattr(stages, "Search", watched)
+    finish(search)
+    assert gone == [True]
+
+
 def test_weights_alone_are_trained_at_the_start_of_every_stage():
     search = start(epochs=3, optimization__warm_up=2, optimization__learning_rate=0.1)
     moved = []
@@ -164,6 +181,7 @@ def test_a_search_in_stages_never_opens_the_test_images(monkeypatch):
         ({"stages": ()}, "one stage or more"),
         ({"stages": (STAGES[1], STAGES[0]), "space__cells": 4}, "fewer and fewer operations"),
         ({"space__cells": 9}, "space__cells"),
+        ({"stages": STAGES[1:], "space__cells": 4}, "4 operations and the first stage takes 3"),
         ({"stages": (STAGES[0], Stage(cells=1, operations=2)), "space__normal_types": 3}, "normal cell types"),
     ],
 )
@@ -193,8 +211,8 @@ def test_the_schedule_of_the_dropout():
 
 
 def test_a_search_follows_the_schedule():
-    stages = tuple(Stage(cells=3, operations=4, skip_dropout=rate) for rate in (0.0, 0.5))
-    search = start(stages=stages, epochs=3, optimization__warm_up=1, skip_dropout__decay=1.0)
+    two = tuple(Stage(cells=3, operations=4, skip_dropout=rate) for rate in (0.0, 0.5))
+    search = start(stages=two, epochs=3, optimization__warm_up=1, skip_dropout__decay=1.0)
     found, used = [], set()
     for _ in range(search.epochs):
         inner = search.search
