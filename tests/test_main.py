@@ -21,6 +21,15 @@ def test_a_run_and_its_metrics(tmp_path, capsys):
     assert main(command) == 0 and "loaded" in capsys.readouterr().out
 
 
+def test_an_answer_as_json(tmp_path):
+    stages = '[{"type": "Stage", "cells": 3, "operations": 8}, {"type": "Stage", "cells": 4, "operations": 2}]'
+    given = [*FEW, "space__cells=3", f"stages={stages}", 'derivation={"type": "StrongestGroups", "skip_limit": 1}']
+    assert main(["pdarts", *given, "optimization__warm_up=0", "--root", str(tmp_path)]) == 0
+    (folder,) = tmp_path.iterdir()
+    settings = nascore.load_run(folder).settings
+    assert [stage["cells"] for stage in settings["stages"]] == [3, 4] and settings["derivation"]["skip_limit"] == 1
+
+
 @pytest.mark.parametrize("kind", ["published", "file", "benchmark"])
 def test_a_genotype_by_name_or_from_a_file(kind, tmp_path):
     genotype = BenchmarkCell(("skip_connect",) * 6) if kind == "benchmark" else PUBLISHED["DARTS_V2"]
