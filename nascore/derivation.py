@@ -33,8 +33,8 @@ class StrongestEdges(Derivation):
 
     DARTS, section 2.4. Of equal edges the earlier source wins, of equal operations the earlier candidate.
 
-    With a `skip_limit`, no normal cell type keeps more skip connections than that (P-DARTS, section 3.3.2, and its
-    code): as long as there are too many, the weakest of those kept loses its strength, and all is chosen anew. So
+    With a `skip_limit`, no normal cell type keeps more skip connections than that (P-DARTS; ETH thesis, section
+    3.2.2): as long as there are too many, the weakest of those kept loses its strength, and all is chosen anew. So
     another operation of the same edge takes its place, or another edge does. Reduction cells are not limited.
     """
 

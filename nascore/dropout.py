@@ -1,6 +1,6 @@
 """Dropout on skip connections, while a search goes on: it keeps them from being the easiest way early on.
 
-P-DARTS, section 3.3.2 (search space regularization).
+P-DARTS's regularization of the search space (Chen et al. 2019).
 """
 
 import math

@@ -117,8 +117,10 @@ def rederived(run: Run, derivation: Derivation | None = None, **overrides: Any) 
 def by_skip_limit(run: Run, derivation: Derivation | None = None) -> dict[int, AnyGenotype]:
     """M -> the genotype with at most M skip connections in each normal cell type, for every M from as many as a cell
     can keep down to 0 (P-DARTS's code prints them all). `derivation` as in `rederived`.
+
+    Raises `ConfigError` for a derivation that knows no such limit.
     """
-    kept = derivation or config.from_dict(run.settings["derivation"])
+    kept = config.override(derivation or config.from_dict(run.settings["derivation"]), skip_limit=None)
     targets = {target for _, target in config.from_dict(run.settings["space"]).edges()}
     return {limit: rederived(run, kept, skip_limit=limit) for limit in range(kept.inputs * len(targets), -1, -1)}
 
@@ -127,9 +129,9 @@ def _strengths(run: Run) -> dict[str, torch.Tensor]:
     """Cell type -> what the search's derivation went by, (edges, operations): the weights, or the importance."""
     last = _at_end(run)
     column = "importance" if "importance" in last else "weight"
-    shape = len(run.settings["space"]["operations"])
+    operations = len(run.settings["space"]["operations"])
     return {
-        kind: torch.tensor(rows[column].fillna(0.0).to_numpy().reshape(-1, shape))
+        kind: torch.tensor(rows[column].fillna(0.0).to_numpy().reshape(-1, operations))
         for kind, rows in last.groupby("cell", sort=False)
     }
 

@@ -176,7 +176,7 @@ class Genotype(AnyGenotype, keys=("normal", "reduce")):
     """A searched architecture: its normal cell types, in the order of the stages that use them, and its reduction cell.
 
     With one normal type every normal cell is that one; with several, cells before the first reduction are of the
-    first type, and so on (the ETH thesis, section 3.2).
+    first type, and so on (the ETH thesis, section 3.3.2).
     """
 
     normal: tuple[Cell, ...]

@@ -53,7 +53,7 @@ class Skip(nn.Identity):
     training.
 
     What is kept is scaled by 1 / (1 - dropout). Draws come from `generator`, on the device of the input. Searches raise
-    the dropout above 0 (P-DARTS, section 3.3.2); no derived network has any.
+    the dropout above 0 (see `nascore.dropout`); no derived network has any.
     """
 
     dropout = 0.0

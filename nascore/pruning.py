@@ -72,7 +72,8 @@ class Gradual(Pruning):
 def strongest(space: Space, strengths: Mapping[str, Tensor], alive: Masks, left: int) -> Masks:
     """`alive` less the weakest operations of each edge that has more than `left`; the last one other than `none` stays.
 
-    So P-DARTS prunes between its stages (section 3.2). Of equal operations the earlier candidate is dropped.
+    So P-DARTS prunes between its stages (ETH thesis, section 3.2.1). Of equal operations the earlier candidate is
+    dropped.
     """
     usable = torch.tensor([name != "none" for name in space.operations])
     kept = dict(alive)

@@ -1,6 +1,6 @@
 """A search in stages: several searches in turn, of deeper and deeper supernets with fewer and fewer candidates.
 
-P-DARTS (Chen et al. 2019, sections 3.2 and 3.3). It answers two of the five questions stage by stage, how deep the
+P-DARTS (Chen et al. 2019; ETH thesis, section 3.2). It answers two of the five questions stage by stage, how deep the
 space's supernet is and what is pruned from it; the other answers hold in all stages, and any of them may be given.
 """
 

@@ -105,6 +105,8 @@ def test_every_limit_on_skips(search):
     assert list(found) == [6, 5, 4, 3, 2, 1, 0] and found[6] == search.genotype and skips(search.genotype) > 1
     assert all(skips(genotype) == min(limit, skips(search.genotype)) for limit, genotype in found.items())
     assert len({genotype.reduce for genotype in found.values()}) == 1
+    with pytest.raises(ConfigError, match="skip_limit"):
+        findings.by_skip_limit(search, EveryEdge())
     grouped = findings.by_skip_limit(search, StrongestGroups())
     assert grouped[6] == findings.rederived(search, StrongestGroups()) and skips(grouped[0]) == 0
 

@@ -1,7 +1,7 @@
 """Efficient ConvNet Architectures (Paganucci 2020): P-DARTS in stages, and variants of space and derivation.
 
 Numbers carry the thesis's section. It runs "the original settings of the according implementation" (4): those are
-P-DARTS's (Chen et al. 2019, "P-DARTS" with its section, or "code"), and for the searches without stages DARTS's.
+P-DARTS's (Chen et al. 2019, "P-DARTS", or "code"), and for the searches without stages DARTS's.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from nascore.stages import Stage, StagedSettings
 
 
 def _stages(*cells: int, first: int = 8) -> tuple[Stage, ...]:
-    """The stages of as many cells; candidates on an edge (P-DARTS 4.2.1) and dropout of skips (4.2.1, CIFAR-10)."""
+    """The stages of as many cells; candidates on an edge and dropout of skips (P-DARTS, for CIFAR-10)."""
     return tuple(
         Stage(cells=count, operations=left, skip_dropout=rate)
         for count, left, rate in zip(cells, (first, 5, 3), (0.0, 0.4, 0.7), strict=True)
@@ -36,18 +36,18 @@ _PDARTS: StagedSettings = _staged(
         darts.SEARCH.settings,  # 16 channels, 4 nodes, 8 operations, weight decay, momentum, alpha_std
         space__cells=5,
         optimization=Bilevel(
-            order=1,  # P-DARTS 4.2.1
-            warm_up=10,  # P-DARTS 4.2.1, of each stage
-            learning_rate=6e-4,  # P-DARTS 4.2.1
-            betas=(0.5, 0.999),  # P-DARTS 4.2.1
-            weight_decay=1e-3,  # P-DARTS 4.2.1
+            order=1,  # P-DARTS
+            warm_up=10,  # P-DARTS, of each stage
+            learning_rate=6e-4,  # P-DARTS
+            betas=(0.5, 0.999),  # P-DARTS
+            weight_decay=1e-3,  # P-DARTS
             gradient_clip=5.0,  # code
         ),
         derivation=StrongestEdges(inputs=2, skip_limit=2),  # 3.2.2
         skip_dropout=SkipDropout(decay=0.2),  # code; the rates are the stages'
-        epochs=25,  # P-DARTS 4.2.1, of each stage
+        epochs=25,  # P-DARTS, of each stage
         batch_size=64,  # A.1 (and 32); P-DARTS: 96
-        learning_rate=0.025,  # P-DARTS 4.2.1
+        learning_rate=0.025,  # P-DARTS
         final_learning_rate=0.0,  # code
     ),
     stages=_stages(5, 11, 17),  # 3.2.1
@@ -127,7 +127,7 @@ RETRAINING = Recipe(
     "pdarts-retraining",
     "eth_thesis",
     "a derived network, trained from scratch on CIFAR-10",
-    override(darts.RETRAINING.settings, drop_path=0.3),  # P-DARTS 4.3.1; batches of 96 are DARTS's and Table 4.1's
+    override(darts.RETRAINING.settings, drop_path=0.3),  # P-DARTS; batches of 96 are DARTS's and Table 4.1's
     scales.THREE_STAGES,
 )
 

@@ -22,7 +22,7 @@ class CellSpace(Space):
     cells: int = 8
     channels: int = 16
     reductions: tuple[int, ...] | None = None  # positions from 0; None: a third and two thirds of the way
-    normal_types: int = 1  # 1, or one for each stage (ETH thesis, section 3.2)
+    normal_types: int = 1  # 1, or one for each stage (ETH thesis, section 3.3.2)
     stem: Stem = "cifar"
 
     def validate(self) -> None:
