@@ -712,6 +712,60 @@ def test_folders_that_are_laid_out_wrongly(folder, tmp_path):
     assert not available(f"folder:{tmp_path}/half")
 
 
+@pytest.fixture
+def shapes(tmp_path):
+    """Images of odd shapes, none of the size that is asked for."""
+    for place, size in {"train/a": (40, 10), "train/b": (9, 33), "test/a": (16, 16), "test/b": (21, 20)}.items():
+        write_folder(tmp_path / "shapes", {place: 3}, size)
+    return f"folder:{tmp_path / 'shapes'}"
+
+
+SQUARE = {"image_size": 14, "fit": "square"}
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_square_scales_whatever_the_shape_and_cuts_the_middle_out(shapes, split):
+    resident, streamed = (load(shapes, split, **SQUARE, resident_limit=limit) for limit in (2**30, 0))
+    assert isinstance(resident, Dataset) and isinstance(streamed, StreamedDataset)
+    for image, file in zip(resident.images, streamed.items, strict=True):
+        plain = Image.open(file).resize((16, 16), Image.Resampling.BILINEAR).crop((1, 1, 15, 15))
+        np.testing.assert_array_equal(image.permute(1, 2, 0).numpy(), np.asarray(plain))
+    settings = {"augment": False, "shuffle": False, "drop_last": False, "generator": None}
+    assert same(everything(batches(resident, 4, **settings)), everything(batches(streamed, 4, workers=0, **settings)))
+
+
+def test_streamed_squares_are_padded_cropped_and_flipped(shapes):
+    resident, streamed = (load(shapes, "train", **SQUARE, resident_limit=limit) for limit in (2**30, 0))
+    settings = {"augment": True, "shuffle": False, "drop_last": False, "cutout": 4, "workers": 0}
+    images, _ = everything(batches(streamed.subset([0, 3] * 20), 8, generator=generator(4), **settings))
+    mean, std = (np.float32(values).reshape(3, 1, 1) for values in (streamed.info.mean, streamed.info.std))
+    seeds = torch.randint(2**63 - 1, (40,), generator=generator(4)).tolist()
+    flips = []
+    for i, seed in enumerate(seeds):
+        source = generator(seed)
+        (offset,), (flip,), _ = draw(1, streamed.info, source)
+        plain = plain_crop_and_flip(resident.images[3 * (i % 2)].numpy(), offset.tolist(), flip, 2)
+        plain = (plain.astype(np.float32) / np.float32(255) - mean) / std
+        centre = torch.randint(14, (2,), generator=source).tolist()
+        np.testing.assert_array_equal(images[i].numpy(), plain_cut_out(plain, centre, 4))
+        flips.append(bool(flip))
+    assert 0 < sum(flips) < 40
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("folder:x", {"fit": "wide"}, "unknown fit 'wide'.*shorter, square"),
+        ("digits", {"fit": "square"}, "fit='square' is for image folders, folder:PATH, not for 'digits'"),
+        ("digits", {"clip_seconds": 2.0}, "clip_seconds and speakers are for voices:PATH, not for 'digits'"),
+        ("folder:x", {"speakers": 5}, "clip_seconds and speakers are for voices:PATH, not for 'folder:x'"),
+    ],
+)
+def test_settings_of_another_kind_of_set(name, settings, message):
+    with pytest.raises(ConfigError, match=message):
+        load(name, "train", **settings)
+
+
 # --- image folders in zip files -------------------------------------------------------------------------------------
 
 
@@ -908,8 +962,22 @@ def test_streamed_evaluation_is_resize_and_centre_crop(streamed):
     plain = t.Compose(
         [t.Resize(14), t.CenterCrop(12), t.ToTensor(), t.Normalize(streamed.info.mean, streamed.info.std)]
     )
-    for image, file in zip(images, streamed.files, strict=False):
+    for image, file in zip(images, streamed.items, strict=False):
         assert torch.equal(image, plain(Image.open(file).convert("RGB")))
+
+
+def test_streamed_training_is_random_resized_crop_and_flip(streamed):
+    from torchvision import transforms as t
+
+    settings = STREAMING | {"shuffle": False, "cutout": 0}
+    images, _ = everything(batches(streamed, 8, workers=0, generator=generator(4), **settings))
+    normalised = t.Compose([t.ToTensor(), t.Normalize(streamed.info.mean, streamed.info.std)])
+    plain = t.Compose([t.RandomResizedCrop(12), t.RandomHorizontalFlip(), normalised])
+    seeds = torch.randint(2**63 - 1, (20,), generator=generator(4)).tolist()
+    for image, file, seed in zip(images, streamed.items, seeds, strict=True):
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
+            assert torch.equal(image, plain(Image.open(file).convert("RGB")))
 
 
 def test_streamed_batches_have_the_interface_of_resident_ones(streamed):

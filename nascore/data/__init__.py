@@ -8,6 +8,7 @@ for images, labels in batches(train, 64, indices=weights, augment=True, shuffle=
 from nascore.data.info import DATASETS, Info
 from nascore.data.resident import WHOLE, Batches, Dataset, Share
 from nascore.data.sources import available, load
+from nascore.data.spectrograms import Clip, read_clip, spectrogram
 from nascore.data.splits import split_indices
 from nascore.data.streaming import StreamedBatches, StreamedDataset, batches
 
@@ -15,6 +16,7 @@ __all__ = [
     "DATASETS",
     "WHOLE",
     "Batches",
+    "Clip",
     "Dataset",
     "Info",
     "Share",
@@ -23,5 +25,7 @@ __all__ = [
     "available",
     "batches",
     "load",
+    "read_clip",
+    "spectrogram",
     "split_indices",
 ]

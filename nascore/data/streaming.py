@@ -1,47 +1,62 @@
-"""Large image folders: files read by worker processes while the device trains."""
+"""Large data sets: files read by worker processes while the device trains."""
 
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from nascore.data.augment import crop_and_flip, draw
 from nascore.data.info import Info
 from nascore.data.resident import Batches, Dataset
-from nascore.errors import DataError
-from nascore.paths import shown
 
-# evaluation shows the central 7/8 of the shorter side (224 of 256 pixels), as is the custom with random resized crops
-_EVALUATION_ZOOM = 8 / 7
+
+class Reader:
+    """How an item of a streamed set becomes an image, uint8 (C, S, S) with S of the set's `info`.
+
+    Workers are sent it, so it must be picklable.
+    """
+
+    def __call__(self, item: Any, info: Info) -> Tensor:
+        """The image as it is evaluated, and as a resident set holds it. Raises `DataError` for a broken file."""
+        raise NotImplementedError
+
+    def augmented(self, item: Any, info: Info) -> Tensor:
+        """The image as it is trained on, with draws from torch's default generator: here, as of a resident set."""
+        offsets, flips, _ = draw(1, info, torch.default_generator)
+        return crop_and_flip(self(item, info)[None], offsets, flips, info.crop_padding)[0]
 
 
 @dataclass(frozen=True)
 class StreamedDataset:
-    """N image files, their labels, (N,) int64 in main memory, and the device that batches are put on."""
+    """N items that `reader` reads (names of image files, or clips), their labels, (N,) int64 in main memory, and the
+    device that batches are put on.
+    """
 
-    files: tuple[str, ...]
+    items: tuple[Any, ...]
     labels: Tensor
     info: Info
+    reader: Reader
     device: torch.device = field(default=torch.device("cpu"))
 
     def __len__(self) -> int:
-        return len(self.files)
+        return len(self.items)
 
     def to(self, device: torch.device | str) -> "StreamedDataset":
         """The same set with its batches on `device`."""
         return replace(self, device=torch.device(device))
 
     def subset(self, indices: Tensor | Sequence[int]) -> "StreamedDataset":
-        """The files at `indices`, in that order."""
+        """The items at `indices`, in that order."""
         chosen = torch.as_tensor(indices, device="cpu")
-        return replace(self, files=tuple(self.files[i] for i in chosen.tolist()), labels=self.labels[chosen])
+        return replace(self, items=tuple(self.items[i] for i in chosen.tolist()), labels=self.labels[chosen])
 
 
 class StreamedBatches(Batches):
-    """As `Batches`, of a streamed set: random resized crops and flips with `augment`, else the resized image's centre.
+    """As `Batches`, of a streamed set, whose reader says what `augment` does.
 
     `workers` processes read the files (None: one a core, at most 8). Each image draws from a seed of its own that comes
     from `generator`, so that their number changes nothing. A broken file raises `DataError` when its batch is due.
@@ -83,64 +98,33 @@ def batches(dataset: Dataset | StreamedDataset, batch_size: int, *, workers: int
 
 
 def decoded(dataset: StreamedDataset) -> Dataset:
-    """All images in memory, scaled to the set's image size and cut to the centre; `DataError` if one is broken."""
-    size = dataset.info.image_size
-    fitted = _evaluation(size, shorter=size)
-    images = torch.empty(len(dataset), 3, size, size, dtype=torch.uint8)
+    """All images in memory, as they are evaluated; `DataError` if one is broken."""
+    info = dataset.info
+    images = torch.empty(len(dataset), info.channels, info.image_size, info.image_size, dtype=torch.uint8)
 
     def fill(index: int) -> None:
-        images[index] = fitted(_image(dataset.files[index]))
+        images[index] = dataset.reader(dataset.items[index], info)
 
     with ThreadPoolExecutor(_workers()) as pool:
         list(pool.map(fill, range(len(dataset))))
-    return Dataset(images, dataset.labels, dataset.info)
+    return Dataset(images, dataset.labels, info)
 
 
 class _Samples(torch.utils.data.Dataset):
-    """(index, seed) -> uint8 image (3, S, S), label, cutout centre (2,)."""
+    """(index, seed) -> uint8 image (C, S, S), label, cutout centre (2,)."""
 
     def __init__(self, dataset: StreamedDataset, augment: bool):
-        size = dataset.info.image_size
         self.dataset = dataset
-        self.transform = (
-            _training(size, dataset.info.flip) if augment else _evaluation(size, round(size * _EVALUATION_ZOOM))
-        )
+        self.read = dataset.reader.augmented if augment else dataset.reader
 
     def __getitem__(self, index_and_seed: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
         index, seed = index_and_seed
-        image = _image(self.dataset.files[index])
+        info = self.dataset.info
         with torch.random.fork_rng(devices=[]):
             # torchvision draws from torch's global CPU generator; torch.manual_seed would reseed the accelerators' too
             torch.default_generator.manual_seed(seed)
-            return self.transform(image), self.dataset.labels[index], torch.randint(self.dataset.info.image_size, (2,))
-
-
-def _image(file: str):
-    from torchvision.datasets.folder import pil_loader
-
-    with naming(file):
-        return pil_loader(file)
-
-
-@contextmanager
-def naming(file: str) -> Iterator[None]:
-    """Turn what Pillow raises for a broken image into a `DataError` that names `file`."""
-    try:
-        yield
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"{shown(file)} is not a readable image ({error}): replace or delete it") from error
-
-
-def _training(size: int, flip: bool):
-    from torchvision import transforms as t
-
-    return t.Compose([t.RandomResizedCrop(size), t.RandomHorizontalFlip(flip / 2), t.PILToTensor()])
-
-
-def _evaluation(size: int, shorter: int):
-    from torchvision import transforms as t
-
-    return t.Compose([t.Resize(shorter), t.CenterCrop(size), t.PILToTensor()])
+            image = self.read(self.dataset.items[index], info)
+            return image, self.dataset.labels[index], torch.randint(info.image_size, (2,))
 
 
 def _workers() -> int:

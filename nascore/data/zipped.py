@@ -1,9 +1,11 @@
-"""Image folders that are kept as one zip file: found, checked and unpacked once."""
+"""Data sets that are kept as one zip file: found, checked and unpacked once."""
 
 import os
 import shutil
 import tempfile
 import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from lzma import LZMAError
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
@@ -14,19 +16,48 @@ from nascore.config import digest
 from nascore.errors import DataError
 from nascore.paths import downloads, shown
 
-_SPLITS = ("train", "test", "val")
 _DAMAGED = (BadZipFile, zlib.error, LZMAError, EOFError, RuntimeError)  # RuntimeError: encrypted, or packed unusually
 
 
-def unzipped(path: Path) -> Path:
-    """The folder with the `train/` of the image folder `path`: itself, or what its only zip file was unpacked to.
+@dataclass(frozen=True)
+class Layout:
+    """How the files of one kind of data set lie in their folder, whose names here are relative to it, with slashes.
 
-    A `path` with `train/`, or without any zip file, is returned as it is. A zip file is unpacked once, below
+    `unpacked` says whether a folder has files of such a set; `chosen` which of a folder's files are the set's: none
+    where they do not make up a whole one.
+    """
+
+    kind: str
+    wanted: str  # what there must be, for messages
+    unpacked: Callable[[Path], bool]
+    chosen: Callable[[list[str]], list[str]]
+
+    def located(self, names: Iterable[str]) -> tuple[str, list[str]]:
+        """(the folder that encloses the set, or "", and the set's files in there) among all files; ("", []) for none.
+
+        What is not enclosed goes first; of several enclosing folders none is taken.
+        """
+        names = list(names)
+        if chosen := self.chosen(names):
+            return "", chosen
+        below: dict[str, list[str]] = {}
+        for name in names:
+            top, slash, rest = name.partition("/")
+            if slash:
+                below.setdefault(top, []).append(rest)
+        found = [(top, chosen) for top, held in below.items() if (chosen := self.chosen(held))]
+        return found[0] if len(found) == 1 else ("", [])
+
+
+def unzipped(path: Path, layout: Layout) -> Path:
+    """The folder with the files of the data set `path`: itself, or what its only zip file was unpacked to.
+
+    A `path` that is `unpacked`, or without any zip file, is returned as it is. A zip file is unpacked once, below
     `nascore.paths.downloads()`, to a folder named by its path, size and time of change, so that a changed one is
     unpacked anew; nothing is written beside it. Raises `DataError` for several zip files and for one that is damaged,
     has another layout, names a place outside itself, or cannot be unpacked for want of space, say.
     """
-    source = _only_zip(path)
+    source = _only_zip(path, layout)
     if source is None:
         return path
     state = source.stat()
@@ -37,49 +68,52 @@ def unzipped(path: Path) -> Path:
             downloads().mkdir(parents=True, exist_ok=True)
             with FileLock(downloads() / f".{name}.lock"):
                 if not target.is_dir():  # else another process was faster
-                    _unpack(source, target)
+                    _unpack(source, target, layout)
         except OSError as error:
             remedy = "make room there, or unpack it yourself beside it"
             raise DataError(f"{shown(source)} cannot be unpacked to {shown(target)} ({error}): {remedy}") from error
     return target
 
 
-def zip_available(path: Path) -> bool:
-    """Whether the folder holds, instead of `train/`, one zip file with training and test images; it is not unpacked."""
+def zipped_files(path: Path, layout: Layout) -> list[str]:
+    """The data set's files in the one zip file that the folder `path` holds instead of them, which is not unpacked.
+
+    Empty where there is no such zip file, or it cannot be used.
+    """
     try:
-        source = _only_zip(path)
-        return source is not None and bool(_listed(source))
+        source = _only_zip(path, layout)
+        return _listed(source, layout)[1] if source else []
     except (DataError, OSError):
-        return False
+        return []
 
 
-def _only_zip(path: Path) -> Path | None:
-    if (path / "train").is_dir():
+def _only_zip(path: Path, layout: Layout) -> Path | None:
+    if layout.unpacked(path):
         return None
     found = sorted(path.glob("*.zip"))
     if len(found) > 1:
         names = ", ".join(file.name for file in found)
-        raise DataError(f"{shown(path)} holds {len(found)} zip files ({names}): leave the one with the images there")
+        raise DataError(f"{shown(path)} holds {len(found)} zip files ({names}): leave the one with the data set there")
     return found[0] if found else None
 
 
-def _unpack(source: Path, target: Path) -> None:
+def _unpack(source: Path, target: Path, layout: Layout) -> None:
     """Unpack aside and then move into place whole: a folder of the target's name is never half of it."""
     for left in target.parent.glob(f".{target.name}-*"):  # by a process that was killed: the lock is ours
         shutil.rmtree(left)
-    members, top = _listed(source)
+    top, names = _listed(source, layout)
     print(f"Unpacking {shown(source)} to {shown(target)}, once", flush=True)
     with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as scratch:
         try:
             with ZipFile(source) as file:
-                file.extractall(Path(scratch, "images"), members)
+                file.extractall(Path(scratch, "files"), [f"{top}/{name}" if top else name for name in names])
         except _DAMAGED as error:
             raise _damaged(source, error) from error
-        os.replace(Path(scratch, "images", top), target)
+        os.replace(Path(scratch, "files", top), target)
 
 
-def _listed(source: Path) -> tuple[list[str], str]:
-    """(the names of the splits' files, the folder in the zip file that encloses the splits or ""), of a good one."""
+def _listed(source: Path, layout: Layout) -> tuple[str, list[str]]:
+    """What `layout` locates in a good zip file."""
     try:
         with ZipFile(source) as file:
             names = [member.filename for member in file.infolist() if not member.is_dir()]
@@ -87,20 +121,11 @@ def _listed(source: Path) -> tuple[list[str], str]:
         raise _damaged(source, error) from error
     if outside := [name for name in names if _leads_out(name)]:
         raise DataError(f"{shown(source)} names a place outside itself, {outside[0]!r}: it is not unpacked; replace it")
-    tops = sorted({"", *(name.partition("/")[0] for name in names if name.count("/") > 2)})
-    found = [(chosen, top) for top in tops if (chosen := _splits(names, top))]
-    if len(found) == 1:
-        return found[0]
-    layout = "train/<class>/<image>, and test/ or val/ likewise, all of them at most one folder further down"
-    raise DataError(f"{shown(source)} is no image folder: it must hold {layout}")
-
-
-def _splits(names: list[str], top: str) -> list[str]:
-    """The files `top`/<split>/<class>/<image> where both training and test images are among them, else none."""
-    prefix = f"{top}/" if top else ""
-    parts = {name: name.removeprefix(prefix).split("/") for name in names if name.startswith(prefix)}
-    chosen = {name: split for name, (split, *rest) in parts.items() if split in _SPLITS and len(rest) > 1}
-    return list(chosen) if {"train"} < set(chosen.values()) else []
+    top, chosen = layout.located(names)
+    if not chosen:
+        where = "all of them at most one folder further down"
+        raise DataError(f"{shown(source)} is no {layout.kind}: it must hold {layout.wanted}, {where}")
+    return top, chosen
 
 
 def _leads_out(name: str) -> bool:
