@@ -17,13 +17,20 @@ from nascore.figures.correlation import draw_correlation
 from nascore.figures.curves import draw_comparison, draw_training, metric_label, training_table
 from nascore.figures.density import draw_density
 from nascore.figures.depths import draw_depths
+from nascore.figures.flow import Box, draw_flow
+from nascore.figures.flows import draw_adversarial, draw_pipeline
 from nascore.figures.functions import draw_function
 from nascore.figures.growth import draw_growth
+from nascore.figures.images import draw_images
+from nascore.figures.kept import draw_kept
 from nascore.figures.landscape import draw_landscape
+from nascore.figures.masks import draw_masks
 from nascore.figures.network import draw_network
 from nascore.figures.ranks import draw_ranks
+from nascore.figures.routes import Arrow
 from nascore.figures.sampling import draw_sampling
 from nascore.figures.saving import save
+from nascore.figures.spectrograms import draw_spectrograms
 from nascore.figures.speed import draw_speed
 from nascore.figures.stages import draw_stages
 from nascore.figures.style import COLUMN, OPERATION_COLOURS, PAGE, node_name, operation_look, style
@@ -34,19 +41,28 @@ __all__ = [
     "COLUMN",
     "OPERATION_COLOURS",
     "PAGE",
+    "Arrow",
+    "Box",
+    "draw_adversarial",
     "draw_cell",
     "draw_change",
     "draw_comparison",
     "draw_correlation",
     "draw_density",
     "draw_depths",
+    "draw_flow",
     "draw_function",
     "draw_genotype",
     "draw_growth",
+    "draw_images",
+    "draw_kept",
     "draw_landscape",
+    "draw_masks",
     "draw_network",
+    "draw_pipeline",
     "draw_ranks",
     "draw_sampling",
+    "draw_spectrograms",
     "draw_speed",
     "draw_stages",
     "draw_survivors",

@@ -1,5 +1,6 @@
 """Cells drawn as papers print them: inputs on the left, an arrow for each operation, the output on the right."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from string import ascii_lowercase
 
@@ -12,8 +13,10 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 from matplotlib.transforms import Bbox
 
+from nascore.errors import ConfigError
 from nascore.figures.kinds import cell_name
 from nascore.figures.layout import Box, Drawable, Layout, Size, Sizes, layout
+from nascore.figures.panels import LINE, wrapped
 from nascore.figures.style import COLUMN, FIXED, INK, PAGE, node_name, operation_look, style, text_width
 from nascore.genotypes import AnyGenotype
 
@@ -47,27 +50,36 @@ def draw_cell(cell: Drawable, ax: Axes | None = None, *, width: float = COLUMN, 
     return ax
 
 
-def draw_genotype(genotype: AnyGenotype, *, width: float | None = None, across: int | None = None) -> Figure:
-    """Draw all cells of `genotype`, titled (a), (b), ..., in rows of `across` (default: what fits).
+def draw_genotype(
+    genotype: AnyGenotype,
+    *,
+    titles: Mapping[str, str] | None = None,
+    width: float | None = None,
+    across: int | None = None,
+) -> Figure:
+    """Draw the cells of `genotype`, titled (a), (b), ..., in rows of `across` (default: what fits).
 
-    `width` is in inches (default: a page, or a column for a genotype with a single cell, which takes no title).
+    `titles` maps the names of the cells that are drawn to their titles, in the order of the drawing (default: all, by
+    their types). A single cell takes no letter, and no title of its type. `width` is in inches (default: a page, or a
+    column for a single cell). Raises `ConfigError` without cells, or for a title of a cell that there is not.
     """
-    cells = genotype.cells()
+    cells, heads = _titled(genotype, titles)
     width = width or (PAGE if len(cells) > 1 else COLUMN)
-    above = _TITLE if len(cells) > 1 else 0.0
     across = across or max(1, min(len(cells), int(width / COLUMN)))
     each = (72 * width - _BETWEEN * (across - 1)) / across
-    plans = [_plan(cell, each) for cell in cells.values()]
+    lines = [wrapped(head, each) for head in heads]
+    above = _TITLE + LINE * (max(map(len, lines)) - 1) if any(heads) else 0.0
+    plans = [_plan(cell, each) for cell in cells]
     with style():
         boxes, height = _rows([plan.height() + 2 * _EDGE + above for plan in plans], across)
         figure = plt.figure(figsize=(width, height / 72), layout=FIXED)
-        for at, (name, cell) in enumerate(cells.items()):
+        for at, cell in enumerate(cells):
             left, (top, high) = at % across * (each + _BETWEEN), boxes[at]
             frame = (left / 72 / width, 1 - (top + high) / height, each / 72 / width, (high - above) / height)
             ax = figure.add_axes(frame)
             ax.axis("off")
             if above:
-                ax.set_title(f"({ascii_lowercase[at]}) {cell_name(name)}", loc="left", pad=3)
+                ax.set_title("\n".join(lines[at]), loc="left", pad=3)
             _draw(plans[at], cell, ax)
     return figure
 
@@ -94,6 +106,22 @@ def drawn_boxes(ax: Axes) -> pd.DataFrame:
         box = Bbox.union([frames[gid].get_window_extent(), text.get_window_extent()])
         rows.append((gid.split()[0], text.get_text(), *(box.extents * 72 / ax.figure.dpi)))
     return pd.DataFrame(rows, columns=["kind", "text", "x0", "y0", "x1", "y1"])
+
+
+def _titled(genotype: AnyGenotype, titles: Mapping[str, str] | None) -> tuple[list[Drawable], list[str]]:
+    """The cells that are drawn, and their titles; "" for a single cell without one."""
+    cells = genotype.cells()
+    chosen = {name: cell_name(name) for name in cells} if titles is None else titles
+    if not chosen:
+        raise ConfigError("there are no cells to draw")
+    for name in chosen:
+        if name not in cells:
+            raise ConfigError(f"there is a title for {name!r}, but the cells are {', '.join(cells)}")
+    if len(chosen) > 1:
+        heads = [f"({ascii_lowercase[at]}) {title}" for at, title in enumerate(chosen.values())]
+    else:
+        heads = ["" if titles is None else title for title in chosen.values()]
+    return [cells[name] for name in chosen], heads
 
 
 def _rows(heights: list[float], across: int) -> tuple[list[tuple[float, float]], float]:

@@ -20,5 +20,6 @@ def check_once(table: pd.DataFrame, columns: list[str]) -> None:
     """Raises `ConfigError` if two rows of `table` have the same values in all of `columns`."""
     twice = table[table.duplicated(columns)]
     if len(twice):
-        row = ", ".join(f"{column} {twice[column].iloc[0]!r}" for column in columns)
+        first = twice[columns].astype(object).iloc[0]  # plain numbers
+        row = ", ".join(f"{column} {value!r}" for column, value in first.items())
         raise ConfigError(f"there are two rows for {row}: give one, the mean of several")

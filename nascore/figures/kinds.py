@@ -35,8 +35,13 @@ def kind_name(kind: str) -> str:
 
 
 def cell_name(kind: str) -> str:
-    """What a title calls a cell of this kind: "reduction cell", "normal cell", "normal cell 2"."""
-    return "reduction cell" if kind == "reduce" else f"normal cell {kind.removeprefix('normal')}".strip()
+    """What a title calls a cell of this kind: "reduction cell", "normal cell", "normal cell 2"; others by their names.
+
+    So "cell 2" of a `nascore.genotypes.Stack` stays that.
+    """
+    if kind == "reduce":
+        return "reduction cell"
+    return f"normal cell {kind.removeprefix('normal')}".strip() if kind.startswith("normal") else kind
 
 
 def check_kinds(kinds: Sequence[str], network: str) -> None:

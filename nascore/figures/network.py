@@ -47,16 +47,26 @@ class _Block(NamedTuple):
         return min(self.count - 1, 2) if self.cells else 0
 
 
-def draw_network(kinds: Sequence[str], *, width: float = PAGE) -> Figure:
+def draw_network(
+    kinds: Sequence[str],
+    *,
+    stem: Sequence[str] = ("stem",),
+    image: Sequence[str] = ("image",),
+    width: float = PAGE,
+) -> Figure:
     """Draw a network from left to right, as figures 1.1 and 3.2 of the thesis on P-DARTS do, from its cells' `kinds`.
 
     `kinds` is what `nascore.macro.kinds` gives. On top image, stem, a block for each run of equal normal cells and for
     each reduction cell, pooling and classifier; below it the cells around the first reduction enlarged, each with
     arrows from what it reads: the outputs of the two cells before it, or of the stem (an ImageNet stem gives two, which
-    is not shown). Raises `ConfigError` without cells, for a kind not known, or a `width` (inches) that is too small.
+    is not shown). `image` and `stem` are the lines of the first two blocks. Raises `ConfigError` without cells, for a
+    kind not known, for more than two lines, or a `width` (inches) that is too small.
     """
     check_kinds(kinds, "a network")
-    blocks = _blocks(kinds)
+    for name, lines in (("image", image), ("stem", stem)):
+        if isinstance(lines, str) or not 1 <= len(lines) <= 2:
+            raise ConfigError(f"{name} is one or two lines of text, not {lines!r}")
+    blocks = _blocks(kinds, stem, image)
     starts = _starts(blocks, 72 * width)
     high = _PART + _LENS + _HIGH + 2 * _SHEET + 2
     with style():
@@ -68,9 +78,9 @@ def draw_network(kinds: Sequence[str], *, width: float = PAGE) -> Figure:
     return figure
 
 
-def _blocks(kinds: Sequence[str]) -> list[_Block]:
+def _blocks(kinds: Sequence[str], stem: Sequence[str], image: Sequence[str]) -> list[_Block]:
     """All boxes; cells have the slots from 0 on, the stem has -1, and the pooling the one behind the last cell."""
-    blocks = [_Block(["image"], _PLAIN, -2, 1, False), _Block(["stem"], _PLAIN, -1, 1, False)]
+    blocks = [_Block(list(image), _PLAIN, -2, 1, False), _Block(list(stem), _PLAIN, -1, 1, False)]
     at = 0
     # reductions stay apart even side by side
     for (kind, _), run in groupby(enumerate(kinds), lambda cell: (cell[1], cell[0] if cell[1] == "reduce" else -1)):

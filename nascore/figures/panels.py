@@ -32,6 +32,11 @@ def balanced(count: int, most: int) -> int:
     return -(-count // rows)
 
 
+def outer(count: int, across: int) -> list[tuple[bool, bool]]:
+    """For each of `count` panels in rows of `across`: whether it begins its row, and whether none stands below it."""
+    return [(at % across == 0, at + across >= count) for at in range(count)]
+
+
 def draw_panels(count: int, across: int, width: float, high: float, frame: Frame) -> tuple[Figure, list[Axes]]:
     """A figure of `width` inches with `count` axes that are `high` points high, in rows of `across`."""
     each, wide = frame.above + high + frame.below, frame.wide(width, across)
