@@ -46,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--fresh", action="store_true", help="do not take a committed record")
     parser.add_argument("--wait", type=float, default=3600.0, metavar="S", help="seconds to wait for another process")
     parser.add_argument("--root", metavar="DIR", help="the folder of run folders")
+    parser.add_argument("--after", metavar="RUN", help="the folder of a finished run to go on from")
     parser.add_argument("--genotype", metavar="NAME|FILE", help="a published architecture, or a JSON file")
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="settings, such as space__cells=4")
     return parser
@@ -60,6 +61,7 @@ def _wanted(recipe: str | None) -> str:
 def _settings(given: argparse.Namespace) -> dict[str, Any]:
     names = ("profile", "seed", "device", "fresh", "wait", "root")
     settings = {name: getattr(given, name) for name in names} | dict(map(_assigned, given.set))
+    settings |= {"after": nascore.load_run(given.after)} if given.after else {}
     return settings | ({"genotype": _genotype(given.genotype)} if given.genotype else {})
 
 

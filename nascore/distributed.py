@@ -99,6 +99,12 @@ def team() -> Team:
     return Team(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]))
 
 
+def check_alone(task: str) -> None:
+    """Raise `ConfigError` where `torchrun` started several processes, which `task` cannot share."""
+    if team().size > 1:
+        raise ConfigError(f"{task} runs in one process: start it without torchrun, or one a process")
+
+
 def join(device: torch.device) -> Team:
     """Meet the other processes, where there are any; they stay together until this process ends."""
     found = team()

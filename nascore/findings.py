@@ -13,8 +13,9 @@ import torch
 from nascore import config
 from nascore.derivation import Derivation
 from nascore.errors import ConfigError
-from nascore.genotypes import AnyGenotype
+from nascore.genotypes import INPUTS, AnyGenotype
 from nascore.nasbench201 import BenchmarkCell, Table
+from nascore.node_pruning import Kept
 from nascore.records import Run
 
 Groups = Mapping[str, Iterable[Run]]
@@ -123,6 +124,22 @@ def by_skip_limit(run: Run, derivation: Derivation | None = None) -> dict[int, A
     kept = config.override(derivation or config.from_dict(run.settings["derivation"]), skip_limit=None)
     targets = {target for _, target in config.from_dict(run.settings["space"]).edges()}
     return {limit: rederived(run, kept, skip_limit=limit) for limit in range(kept.inputs * len(targets), -1, -1)}
+
+
+def masks(run: Run) -> pd.DataFrame:
+    """Columns epoch (from 0, before training), cell (from 1), node (from 0), mask: of a run that pruned nodes."""
+    table = run.architecture_weights.dropna(subset="weight")
+    cell = table["cell"].str.removeprefix("cell ").astype(int)
+    columns = {"epoch": table["epoch"], "cell": cell, "node": table["source"] - INPUTS, "mask": table["weight"]}
+    return pd.DataFrame(columns).reset_index(drop=True)
+
+
+def kept_nodes(run: Run) -> Kept:
+    """The nodes that a run which pruned nodes has kept, for each cell."""
+    table = masks(run)
+    left = table[(table["epoch"] == table["epoch"].max()) & (table["mask"] != 0)]
+    cells = range(1, len(run.genotype.stack) + 1)
+    return tuple(tuple(sorted(left.loc[left["cell"] == cell, "node"].tolist())) for cell in cells)
 
 
 def _strengths(run: Run) -> dict[str, torch.Tensor]:

@@ -213,6 +213,58 @@ class Genotype(AnyGenotype, keys=("normal", "reduce")):
         return cls(tuple(map(Cell.from_dict, data["normal"])), Cell.from_dict(data["reduce"]))
 
 
+@dataclass(frozen=True)
+class Stack(AnyGenotype, keys=("stack", "reductions")):
+    """An architecture given cell by cell, each with what is left of it: what node pruning makes of a genotype.
+
+    `stack` has the cells from first to last, None where a cell lost all its nodes and is bypassed; `reductions` are the
+    positions, from 0, at which height and width are halved. `nascore.macro.stacked` repeats a genotype's cells.
+    Raises `GenotypeError` for a stack without cells, or reductions that are no increasing positions in it.
+    """
+
+    stack: tuple[Cell | None, ...]
+    reductions: tuple[int, ...]
+
+    def __post_init__(self):
+        if not self.stack or not all(cell is None or isinstance(cell, Cell) for cell in self.stack):
+            raise GenotypeError("a stack is made of one or more cells, None for those that are bypassed")
+        positions = all(type(at) is int and 0 <= at < len(self.stack) for at in self.reductions)
+        if not positions or list(self.reductions) != sorted(set(self.reductions)):
+            last = len(self.stack) - 1
+            raise GenotypeError(f"reductions are increasing positions from 0 to {last}, not {self.reductions}")
+
+    def cells(self) -> dict[str, Cell]:
+        """`cell 1`, `cell 2`, ... -> cell, as papers count them, without those that are bypassed."""
+        return {f"cell {at}": cell for at, cell in enumerate(self.stack, start=1) if cell is not None}
+
+    def reads(self) -> list[tuple[bool, bool]]:
+        """For each cell, which of its two inputs it reads; none of them where nothing reads the cell itself."""
+        read, inputs = {len(self.stack) - 1}, []  # the classifier reads the last
+        for at in reversed(range(len(self.stack))):
+            sources = _sources(self.stack[at]) if at in read else set()
+            read |= {at - INPUTS + source for source in sources}  # below 0 is the stem
+            inputs.append(tuple(source in sources for source in range(INPUTS)))
+        return inputs[::-1]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"stack": [cell and cell.to_dict() for cell in self.stack], "reductions": list(self.reductions)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Stack":
+        """The inverse of `to_dict`; raises `GenotypeError` where `data` has another form."""
+        lists = isinstance(data, Mapping) and all(isinstance(data.get(key), list) for key in ("stack", "reductions"))
+        if not lists:
+            form = '{"stack": [cell or null, ...], "reductions": [position, ...]}'
+            raise GenotypeError(f"a stack is written {form}, not {shortened(data)}")
+        cells = tuple(None if cell is None else Cell.from_dict(cell) for cell in data["stack"])
+        return cls(cells, tuple(data["reductions"]))
+
+
+def _sources(cell: Cell | None) -> set[int]:
+    """Which inputs a cell reads; a bypass passes on the second."""
+    return {1} if cell is None else {source for _, source, _ in cell.edges() if source < INPUTS}
+
+
 def cell_types(normal_types: int) -> tuple[str, ...]:
     """The names of a space's cell types: `normal`, `reduce`, or `normal1`, `normal2`, ..., `reduce`."""
     normal = ("normal",) if normal_types == 1 else tuple(f"normal{i + 1}" for i in range(normal_types))

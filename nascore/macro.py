@@ -5,14 +5,14 @@ and doubles the channels. NAS-Bench-201 (Dong and Yang 2020, section 2.1): a cha
 which a residual block does that.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Literal
 
 from torch import Tensor, nn
 
 from nascore.errors import ConfigError
-from nascore.genotypes import cell_types
+from nascore.genotypes import Genotype, Stack, cell_types
 from nascore.operations import FactorizedReduce, conv_bn, relu_conv_bn
 
 Stem = Literal["cifar", "stride2", "imagenet"]
@@ -89,30 +89,53 @@ def kinds(cells: int, reductions: tuple[int, ...], normal_types: int) -> list[st
     return [reduce if at in reductions else normal[stage[at] if normal_types > 1 else 0] for at in range(cells)]
 
 
-class Preprocess(nn.Module):
-    """Bring a cell's two inputs (cell k-2, cell k-1) to its width, and to one size where cell k-1 was a reduction."""
+def stacked(genotype: Genotype, cells: int, reductions: tuple[int, ...] | None = None) -> Stack:
+    """The stack of `cells` cells that a network of this genotype is; raises `ConfigError` for an impossible layout."""
+    reductions = default_reductions(cells) if reductions is None else tuple(reductions)
+    check_layout(cells, reductions, len(genotype.normal))
+    types = genotype.cells()
+    return Stack(tuple(types[kind] for kind in kinds(cells, reductions, len(genotype.normal))), reductions)
 
-    def __init__(self, before_last: int, last: int, channels: int, last_reduced: bool, affine: bool):
+
+class Preprocess(nn.Module):
+    """Bring a cell's two inputs (cell k-2, cell k-1) to its width, and to one size where cell k-1 was a reduction.
+
+    `reads` says which of them the cell reads; for the other nothing is computed, and None is returned.
+    """
+
+    def __init__(
+        self,
+        before_last: int,
+        last: int,
+        channels: int,
+        last_reduced: bool,
+        affine: bool,
+        reads: tuple[bool, bool] = (True, True),
+    ):
         super().__init__()
         align = FactorizedReduce if last_reduced else relu_conv_bn
-        self.before_last = align(before_last, channels, affine=affine)
-        self.last = relu_conv_bn(last, channels, affine=affine)
+        self.before_last = align(before_last, channels, affine=affine) if reads[0] else None
+        self.last = relu_conv_bn(last, channels, affine=affine) if reads[1] else None
 
-    def forward(self, before_last: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
-        return self.before_last(before_last), self.last(last)
+    def forward(self, before_last: Tensor | None, last: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+        return (
+            None if self.before_last is None else self.before_last(before_last),
+            None if self.last is None else self.last(last),
+        )
 
 
 class CellStack(nn.Module):
     """Stem, cells, global average pooling and a linear classifier.
 
-    `make_cell(kind, channels)` makes the cell of a type at a width; it takes the two preprocessed inputs, and has
-    `.outputs`, its number of output channels in units of `channels`. Subclasses say in `forward` how a cell is called.
-    `reductions` are positions from 0 (None: DARTS's rule).
+    `make_cell(position, kind, channels)` makes the cell of a type at a width; it takes the two preprocessed inputs, and
+    has `.outputs`, its number of output channels in units of `channels`. Subclasses say in `forward` how a cell is
+    called. `reductions` are positions from 0 (None: DARTS's rule). `reads` says for each cell which inputs it reads
+    (None: both); what reads none, because nothing reads it, is not computed.
     """
 
     def __init__(
         self,
-        make_cell: Callable[[str, int], nn.Module],
+        make_cell: Callable[[int, str, int], nn.Module],
         *,
         cells: int,
         channels: int,
@@ -122,28 +145,34 @@ class CellStack(nn.Module):
         normal_types: int,
         stem: Stem,
         affine: bool,
+        reads: Sequence[tuple[bool, bool]] | None = None,
     ):
         super().__init__()
         self.reductions = default_reductions(cells) if reductions is None else tuple(reductions)
         check_layout(cells, self.reductions, normal_types)
         self.kinds = kinds(cells, self.reductions, normal_types)
+        self.reads = list(reads or [(True, True)] * cells)
         self.stem = STEMS[stem](in_channels, channels)
         before_last = last = self.stem.outputs
         last_reduced = self.stem.reduces_last
         self.preprocess, self.cells, self.widths = nn.ModuleList(), nn.ModuleList(), []
-        for kind in self.kinds:
+        for at, kind in enumerate(self.kinds):
             channels = 2 * channels if kind == "reduce" else channels
-            self.preprocess.append(Preprocess(before_last, last, channels, last_reduced, affine))
-            self.cells.append(cell := make_cell(kind, channels))
+            self.preprocess.append(Preprocess(before_last, last, channels, last_reduced, affine, self.reads[at]))
+            self.cells.append(cell := make_cell(at, kind, channels))
             before_last, last, last_reduced = last, cell.outputs * channels, kind == "reduce"
             self.widths.append(last)
         self.classifier = nn.Linear(last, classes)
 
-    def outputs(self, x: Tensor, call: Callable[[int, Tensor, Tensor], Tensor]) -> Iterator[Tensor]:
-        """Each cell's output in turn; `call(position, input0, input1)` computes a cell from its preprocessed inputs."""
+    def outputs(self, x: Tensor, call: Callable[[int, Tensor, Tensor], Tensor]) -> Iterator[Tensor | None]:
+        """Each cell's output in turn; `call(position, input0, input1)` computes a cell from its preprocessed inputs.
+
+        None for a cell that nothing reads.
+        """
         before_last, last = self.stem(x)
         for position, preprocess in enumerate(self.preprocess):
-            before_last, last = last, call(position, *preprocess(before_last, last))
+            inputs = preprocess(before_last, last)
+            before_last, last = last, call(position, *inputs) if any(self.reads[position]) else None
             yield last
 
     def classify(self, x: Tensor) -> Tensor:

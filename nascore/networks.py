@@ -14,10 +14,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from nascore import operations
 from nascore.errors import ConfigError
-from nascore.genotypes import INPUTS, Cell, Genotype
-from nascore.macro import CellStack, ResidualStack, Stem
+from nascore.genotypes import INPUTS, Cell, Genotype, Stack
+from nascore.macro import CellStack, ResidualStack, Stem, stacked
 from nascore.nasbench201 import EDGES, OUTPUT, BenchmarkCell
-from nascore.operations import conv_bn
+from nascore.operations import FactorizedReduce, conv_bn
 
 
 class DerivedCell(nn.Module):
@@ -45,6 +45,25 @@ class DerivedCell(nn.Module):
         return x if drop is None or isinstance(operation, nn.Identity) else drop(x)
 
 
+class BypassedCell(nn.Module):
+    """What stands for a cell that lost all its nodes: its second input, in place of a reduction cell halved in size."""
+
+    outputs = 1
+
+    def __init__(self, channels: int, reduction: bool):
+        super().__init__()
+        self.layer = FactorizedReduce(channels, channels) if reduction else nn.Identity()
+
+    def forward(self, input0: Tensor | None, input1: Tensor, drop: object = None) -> Tensor:
+        return self.layer(input1)
+
+
+class UnreadCell(nn.Module):
+    """The place of a cell that nothing reads: nothing."""
+
+    outputs = 0
+
+
 class AuxiliaryHead(nn.Module):
     """A second classifier on an inner state, (N, C, H, W) -> logits (N, classes).
 
@@ -69,13 +88,16 @@ class CellNetwork(CellStack):
     """The network built from a genotype (DARTS, section 3.2): stem, cells, global average pooling, linear.
 
     Images (N, in_channels, H, W) -> logits (N, classes). `reductions` are positions from 0, None for DARTS's rule; a
-    genotype with several normal types needs as many as there are stages. `auxiliary` adds the head after the last
-    reduction cell, used in training only. Raises `ConfigError` for a layout that makes no network.
+    genotype with several normal types needs as many as there are stages. A `Stack` brings `cells` and `reductions`
+    with it; what nothing reads in it is not built. `auxiliary` adds the head after the last reduction cell, used in
+    training only. Raises `ConfigError` for a layout that makes no network.
     """
+
+    cell: Callable[[Cell, int, bool], nn.Module] = DerivedCell
 
     def __init__(
         self,
-        genotype: Genotype,
+        genotype: Genotype | Stack,
         cells: int = 20,
         channels: int = 36,
         classes: int = 10,
@@ -84,21 +106,30 @@ class CellNetwork(CellStack):
         stem: Stem = "cifar",
         auxiliary: bool = False,
     ):
-        types = genotype.cells()
+        whole = isinstance(genotype, Stack)
+        stack = genotype if whole else stacked(genotype, cells, reductions)
+        reads = stack.reads() if whole else [(True, True)] * cells  # published cells are built as they are printed
         super().__init__(
-            lambda kind, width: DerivedCell(types[kind], width, reduction=kind == "reduce"),
-            cells=cells,
+            lambda at, kind, width: self._make_cell(stack.stack[at], width, kind == "reduce", any(reads[at])),
+            cells=len(stack.stack),
             channels=channels,
             classes=classes,
             in_channels=in_channels,
-            reductions=reductions,
-            normal_types=len(genotype.normal),
+            reductions=stack.reductions,
+            normal_types=1 if whole else len(genotype.normal),
             stem=stem,
             affine=True,
+            reads=reads,
         )
-        if auxiliary and not self.reductions:
-            raise ConfigError("an auxiliary head follows the last reduction cell, and this network has none")
+        self.stack = stack
+        if auxiliary and not (self.reductions and any(self.reads[self.reductions[-1]])):
+            raise ConfigError("an auxiliary head follows the last reduction cell, and this network has or reads none")
         self.auxiliary = AuxiliaryHead(self.widths[self.reductions[-1]], classes) if auxiliary else None
+
+    def _make_cell(self, cell: Cell | None, channels: int, reduction: bool, read: bool) -> nn.Module:
+        if not read:
+            return UnreadCell()
+        return BypassedCell(channels, reduction) if cell is None else self.cell(cell, channels, reduction)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.with_auxiliary(images)[0]

@@ -36,6 +36,7 @@ def run(
     seed: int = 0,
     device: str = "auto",
     fresh: bool = False,
+    after: Run | None = None,
     root: str | Path | None = None,
     data_root: str | Path | None = None,
     wait: float = 3600.0,
@@ -49,9 +50,11 @@ def run(
         change single settings, such as `epochs=5` or `space__cells=4`. seed: of everything random. The same seed and
         settings give the same bits on a CPU with the same number of threads. device: auto (the GPU if there is one),
         cpu, cuda, cuda:1, ... fresh: compute on this machine even where the project's committed records (`data/runs`)
-        hold the run. root: the folder of run folders, `runs/` of the project unless given. data_root: where the data
-        sets are; see `nascore.data`. wait: how many seconds to wait, at most, for another process that is computing the
-        same run. progress: show a progress bar on runs of more than two seconds (`TQDM_DISABLE=1` silences it too).
+        hold the run. after: a finished run that this one goes on from, such as the training of the network that is to
+        be pruned; it must have its weights, which committed records do not. root: the folder of run folders, `runs/` of
+        the project unless given. data_root: where the data sets are; see `nascore.data`. wait: how many seconds to
+        wait, at most, for another process that is computing the same run. progress: show a progress bar on runs of more
+        than two seconds (`TQDM_DISABLE=1` silences it too).
 
     Under `torchrun` a retraining is shared out to all processes (see `nascore.training`); the leader writes the record.
     An unfinished run goes on from its last checkpoint and ends as if it had never stopped. Raises `ConfigError` for
@@ -67,7 +70,8 @@ def run(
     settings = recipe.at(profile, **overrides)
     config = {"recipe": recipe.name, "paper": recipe.paper, "profile": profile, "seed": seed}
     config |= {"settings": to_dict(settings), "record_version": RECORD_VERSION}
-    name = f"{recipe.name}-{profile}-s{seed}-{_hash(recipe, seed, settings)}"
+    config |= {"after": _identity(after)} if after else {}
+    name = f"{recipe.name}-{profile}-s{seed}-{_hash(recipe, seed, settings, after)}"
     folder = Path(root or paths.root() / "runs") / name
     places = [folder] if fresh else [paths.committed_runs() / name, folder]
     found = next((place for place in places if is_finished(place)), None)
@@ -78,7 +82,7 @@ def run(
         with locked(folder, wait) if team().leads else nullcontext():
             if not (done := team().agree(is_finished(folder))):  # else by whoever held the lock
                 with seeded(seed, target):
-                    task = settings.start(target, seed, data_root)
+                    task = settings.start(target, seed, data_root, after)
                     _compute(RunFolder(folder, config, target, team()), task, progress)
             team().agree(None)  # nobody goes on before the record is there
         found = folder if done else None
@@ -104,9 +108,15 @@ def keep(finished: Run) -> Path:
     return target
 
 
-def _hash(recipe: Recipe, seed: int, settings: Settings) -> str:
+def _hash(recipe: Recipe, seed: int, settings: Settings, after: Run | None) -> str:
     """Of all that decides the result. Defaults are left out, so that a new setting leaves old records theirs."""
-    return digest([recipe.name, seed, to_dict(settings, defaults=False), RECORD_VERSION])
+    decides = [recipe.name, seed, to_dict(settings, defaults=False), RECORD_VERSION]
+    return digest([*decides, _identity(after)] if after else decides)
+
+
+def _identity(run: Run) -> dict[str, str]:
+    """A finished run, and its weights to the bit."""
+    return {"run": run.name, "weights": run.result["files"][WEIGHTS]}
 
 
 def _check_defaults(found: Run, config: dict[str, Any]) -> None:

@@ -15,14 +15,14 @@ from nascore import data
 from nascore.architecture import Architecture
 from nascore.cuda import Replayed
 from nascore.derivation import Derivation
-from nascore.distributed import team
+from nascore.distributed import check_alone
 from nascore.dropout import SkipConnections, SkipDropout
 from nascore.errors import ConfigError
 from nascore.genotypes import AnyGenotype
 from nascore.indicators import Indicator, Strengths
 from nascore.optimization import Batch, Bilevel, Optimization, Step, frozen_statistics
 from nascore.pruning import Masks, Pruning
-from nascore.records import ArchitectureHistory, Result
+from nascore.records import ArchitectureHistory, Result, Run
 from nascore.relaxations import Relaxation
 from nascore.spaces import Space
 from nascore.training import (
@@ -65,19 +65,22 @@ class SearchSettings(DataSettings, SgdSettings):
         if self.nesterov and isinstance(self.optimization, Bilevel) and self.optimization.order == 2:
             raise ConfigError("the second order unrolls a step of plain momentum: set nesterov=False, or order=1")
 
-    def start(self, device: torch.device, seed: int, root: str | Path | None = None) -> "Search":
+    def start(
+        self, device: torch.device, seed: int, root: str | Path | None = None, after: Run | None = None
+    ) -> "Search":
         """The search at its beginning, its weights drawn from torch's generator and all else from `seed`.
 
-        Raises `ConfigError` where `torchrun` started several processes.
+        Raises `ConfigError` where `torchrun` started several processes, and for a run to go on from.
         """
-        check_alone()
+        check_start(after)
         return Search(self, device, seed, root)
 
 
-def check_alone() -> None:
-    """Raise `ConfigError` where `torchrun` started several processes."""
-    if team().size > 1:
-        raise ConfigError("a search runs in one process: start it without torchrun, or one search a process")
+def check_start(after: Run | None) -> None:
+    """Raise `ConfigError` where `torchrun` started several processes, or a run to go on from is given."""
+    check_alone("a search")
+    if after is not None:
+        raise ConfigError(f"a search starts from fresh weights: leave out after={after.name}")
 
 
 class SearchProblem:
@@ -138,7 +141,9 @@ class Search:
         self.problem = SearchProblem(
             supernet, self.architecture, settings.relaxation, self.generator, settings.precision
         )
-        self.stepper = settings.optimization.start(self.problem, settings.optimizer(supernet), settings.gradient_clip)
+        self.stepper = settings.optimization.start(
+            self.problem, settings.optimizer(supernet.parameters()), settings.gradient_clip
+        )
         self.judge = settings.indicator.start(shapes)
         self.skips = SkipConnections(supernet, self.generator)
         if alive is not None:

@@ -14,8 +14,8 @@ from torch import Tensor
 from nascore.config import Settings, override
 from nascore.errors import ConfigError
 from nascore.pruning import Masks, strongest
-from nascore.records import Result
-from nascore.search import Search, SearchSettings, Snapshot, check_alone
+from nascore.records import Result, Run
+from nascore.search import Search, SearchSettings, Snapshot, check_start
 
 
 class Stage(Settings):
@@ -67,9 +67,11 @@ class StagedSettings(SearchSettings):
         dropout = {} if here.skip_dropout is None else {"skip_dropout__rate": here.skip_dropout}
         return override(SearchSettings(**shared), space__cells=here.cells, **dropout)
 
-    def start(self, device: torch.device, seed: int, root: str | Path | None = None) -> "StagedSearch":
+    def start(
+        self, device: torch.device, seed: int, root: str | Path | None = None, after: Run | None = None
+    ) -> "StagedSearch":
         """See `SearchSettings.start`."""
-        check_alone()
+        check_start(after)
         return StagedSearch(self, device, seed, root)
 
 

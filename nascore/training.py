@@ -14,9 +14,10 @@ from nascore import data, networks
 from nascore.config import Settings
 from nascore.distributed import ALONE, Team, team
 from nascore.errors import ConfigError
-from nascore.genotypes import Genotype
+from nascore.genotypes import Genotype, Stack
+from nascore.macro import default_reductions
 from nascore.nasbench201 import BenchmarkCell
-from nascore.records import Result
+from nascore.records import Result, Run
 
 EVALUATION_BATCH = 250  # images; changes no result beyond rounding
 
@@ -31,6 +32,11 @@ class DataSettings(Settings):
     train_images: int | None = None  # a class-balanced part of the training images; None: all
     test_images: int | None = None
     image_size: int | None = None  # pixels, for folders of images that differ in size
+    fit: Literal["shorter", "square"] = (
+        "shorter"  # how these are scaled: by their shorter side, or whatever their shape
+    )
+    clip_seconds: float = 3.0  # of each spectrogram, for voices
+    speakers: int | None = None  # of voices: so many, those heard most equally long; None: all
     batch_size: int
     augment: bool = True  # crop and flip as the data set allows
     cutout: int = 0  # pixels, the side of the square; 0: none
@@ -44,7 +50,9 @@ class DataSettings(Settings):
 
     def load(self, split: Literal["train", "test"], root: str | Path | None) -> data.Dataset | data.StreamedDataset:
         limit = self.train_images if split == "train" else self.test_images
-        return data.load(self.dataset, split, root=root, limit=limit, image_size=self.image_size)
+        how = {"image_size": self.image_size, "fit": self.fit}
+        how |= {"clip_seconds": self.clip_seconds, "speakers": self.speakers}
+        return data.load(self.dataset, split, root=root, limit=limit, **how)
 
     def training_batches(
         self,
@@ -73,8 +81,9 @@ class SgdSettings(Settings):
     epochs: int
     learning_rate: float
     final_learning_rate: float = 0.0  # where the cosine and the line end, after the last epoch
-    schedule: Literal["cosine", "linear", "exponential"] = "cosine"
-    decay: float = 0.97  # factor an epoch of the exponential schedule
+    schedule: Literal["cosine", "linear", "exponential", "step"] = "cosine"
+    decay: float = 0.97  # factor of the exponential schedule, an epoch, and of the one in steps, a step
+    step_epochs: int = 30  # of the schedule in steps
     momentum: float = 0.9
     nesterov: bool = False
     weight_decay: float
@@ -87,9 +96,10 @@ class SgdSettings(Settings):
         self.require(self.learning_rate > 0, "learning_rate", "above 0")
         self.require(self.gradient_clip > 0, "gradient_clip", "above 0")
         self.require(self.momentum > 0 or not self.nesterov, "nesterov", "False without momentum")
+        self.require(self.step_epochs >= 1, "step_epochs", "at least 1")
 
-    def optimizer(self, network: nn.Module) -> torch.optim.SGD:
-        parameters = list(network.parameters())
+    def optimizer(self, parameters: Iterable[nn.Parameter]) -> torch.optim.SGD:
+        parameters = list(parameters)
         device = parameters[0].device
         options = {"momentum": self.momentum, "nesterov": self.nesterov, "weight_decay": self.weight_decay}
         if device.type == "cuda":  # a rate on the device, so that a recorded step follows when it changes
@@ -107,17 +117,20 @@ class SgdSettings(Settings):
                 return self.learning_rate - span * past
             case "exponential":
                 return self.learning_rate * self.decay**epoch
+            case "step":
+                return self.learning_rate * self.decay ** (epoch // self.step_epochs)
 
 
 class TrainingSettings(DataSettings, SgdSettings):
     """A network trained from scratch on all training images: everything that decides the result but its seed.
 
     The network of a NAS-Bench-201 cell has `cells` cells in each of its three stages and a macro-architecture of its
-    own: it takes neither reductions nor another stem, nor an auxiliary head, nor drop-path.
+    own: it takes neither reductions nor another stem, nor an auxiliary head, nor drop-path. A `Stack` has its cells
+    and reductions written into it, and `cells` and `reductions` must say the same.
     """
 
     network: Literal["cells", "lenet", "vgg16", "resnet18"] = "cells"
-    genotype: Genotype | BenchmarkCell | None = None
+    genotype: Genotype | BenchmarkCell | Stack | None = None
     cells: int = 20
     channels: int = 36
     reductions: tuple[int, ...] | None = None
@@ -132,11 +145,21 @@ class TrainingSettings(DataSettings, SgdSettings):
         self.require(0 <= self.label_smoothing < 1, "label_smoothing", "at least 0 and below 1")
         if self.network == "cells" and isinstance(self.genotype, BenchmarkCell):
             self._check_benchmark()
+        if self.network == "cells" and isinstance(self.genotype, Stack):
+            self._check_stack(self.genotype)
 
     def _check_benchmark(self) -> None:
         only = {"reductions": None, "stem": "cifar", "auxiliary_weight": 0.0, "drop_path": 0.0}
         if wrong := [f"{name}={value!r}" for name, value in only.items() if getattr(self, name) != value]:
             raise ConfigError(f"the network of a NAS-Bench-201 cell needs {', '.join(wrong)}: give these with the cell")
+
+    def _check_stack(self, stack: Stack) -> None:
+        reductions = default_reductions(self.cells) if self.reductions is None else self.reductions
+        if (len(stack.stack), stack.reductions) != (self.cells, reductions):
+            raise ConfigError(
+                f"the stack has {len(stack.stack)} cells with reductions at {stack.reductions}, the settings say "
+                f"{self.cells} and {reductions}: give cells={len(stack.stack)}, reductions={stack.reductions}"
+            )
 
     def build(self, info: data.Info) -> nn.Module:
         """The network for images of this kind, freshly initialised from torch's generator."""
@@ -162,9 +185,30 @@ class TrainingSettings(DataSettings, SgdSettings):
             auxiliary=self.auxiliary_weight > 0,
         )
 
-    def start(self, device: torch.device, seed: int, root: str | Path | None = None) -> "Training":
-        """The training at its beginning, its weights drawn from torch's generator and all else from `seed`."""
-        return Training(self, device, seed, root)
+    def start(
+        self, device: torch.device, seed: int, root: str | Path | None = None, after: Run | None = None
+    ) -> "Training":
+        """The training at its beginning, its weights drawn from torch's generator and all else from `seed`.
+
+        With `after`, weights are those of that run, whose network must have the same ones.
+        """
+        training = Training(self, device, seed, root)
+        if after is not None:
+            load_weights(training.network, after)
+        return training
+
+
+def load_weights(network: nn.Module, run: Run) -> None:
+    """Give `network` the weights that a finished run ended with.
+
+    Raises `ConfigError` where they are those of another network, `RunError` where the run has none.
+    """
+    weights = run.weights()
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        why = str(error).splitlines()[-1].strip()
+        raise ConfigError(f"{run.name} has the weights of another network ({why})") from error
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> float:
@@ -251,7 +295,7 @@ class Training:
         train, test = (settings.load(split, root).to(device) for split in ("train", "test"))
         self.shape = (train.info.channels, train.info.image_size, train.info.image_size)
         self.network = settings.build(train.info).to(device)
-        self.optimizer = settings.optimizer(self.network)
+        self.optimizer = settings.optimizer(self.network.parameters())
         self.train = settings.training_batches(train, self.generator, share=self._share(least=2))
         self.test = evaluation_batches(test, share=self._share())
         self._join(seed)
@@ -331,7 +375,8 @@ class Training:
     def result(self) -> Result:
         """The network's size, computed, and the genotype it was built from."""
         size = networks.count(self.network, self.shape)
-        return Result({"parameters": size.parameters, "macs": size.macs}, genotype=self.settings.genotype)
+        genotype = self.settings.genotype if self.settings.network == "cells" else None
+        return Result({"parameters": size.parameters, "macs": size.macs}, genotype=genotype)
 
 
 class _WithAuxiliary(nn.Module):

@@ -16,6 +16,7 @@ import torch
 import nascore
 from nascore import checkpoints, files, paths, records, runs
 from nascore.errors import ConfigError, DamageWarning, RunError
+from nascore.gal import Gal
 from nascore.genotypes import PUBLISHED
 from nascore.nasbench201 import BenchmarkCell
 from nascore.recipes import darts
@@ -33,6 +34,9 @@ CELL |= {"reductions": None, "auxiliary_weight": 0.0, "drop_path": 0.0}
 STAGED = {"epochs": 3, "train_images": 60, "batch_size": 30, "optimization__learning_rate": 0.05}
 STAGED |= {"space__operations": ("none", "skip_connect", "sep_conv_3x3"), "space__cells": 3}
 STAGED |= {"stages": (Stage(cells=3, operations=3, skip_dropout=0.5), Stage(cells=4, operations=2, skip_dropout=0.5))}
+# pruned adversarially half way, the masks' step between two of its interval, with noise
+NODES = {"epochs": 5, "step_epochs": 3, "mask_interval": 3, "imitation": 50.0, "sparsity": 3.0, "noise": 0.3}
+NODES |= {"gradient_clip": 1e3}
 CASES = {
     "search": ("darts", SEARCH),
     "pruned": ("sparse-darts", PRUNED),
@@ -44,14 +48,16 @@ CASES = {
     "training": ("retraining", TRAINING),
     "benchmark": ("retraining", CELL),
     "dropout": ("retraining", DROPOUT),
+    "node pruning": ("gal-pruning-mnist", NODES),
 }
+BEFORE = {"node pruning": "gal-training-mnist"}  # what a case goes on from, trained in a folder beside its own
 
 
 def compute(case, root, seed=0, **overrides):
     recipe, settings = CASES[case]
-    return nascore.run(
-        recipe, profile="smoke", seed=seed, root=root, device="cpu", progress=False, **(settings | overrides)
-    )
+    here = {"profile": "smoke", "device": "cpu", "progress": False}
+    after = nascore.run(BEFORE[case], root=root.with_name(f"{root.name}-before"), **here) if case in BEFORE else None
+    return nascore.run(recipe, seed=seed, root=root, after=after, **here, **(settings | overrides))
 
 
 @pytest.fixture(scope="session")
@@ -155,6 +161,8 @@ def test_the_callers_generator_is_left_alone(tmp_path):
 
 
 def test_a_case_is_pruned_half_way(undisturbed):
+    kept = undisturbed["node pruning"].history.kept
+    assert 20 > kept[1] > kept[4] > 0
     assert undisturbed["staged"].history.dropped.tolist() == [0, 0, 10, 0, 0, 0]
     for case in ("pruned", "pruned benchmark", "importance", "importance benchmark"):
         dropped = undisturbed[case].history.dropped
@@ -164,7 +172,7 @@ def test_a_case_is_pruned_half_way(undisturbed):
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("done", [0, 1, 3])
 def test_an_interrupted_run_goes_on_to_the_same_bits(case, done, undisturbed, tmp_path, monkeypatch, capsys):
-    task = {"retraining": Training, "pdarts": StagedSearch}.get(CASES[case][0], Search)
+    task = {"retraining": Training, "pdarts": StagedSearch, "gal-pruning-mnist": Gal}.get(CASES[case][0], Search)
     run_epoch = task.run_epoch
 
     def interrupted(self):

@@ -163,6 +163,12 @@ def test_profiles_change_numbers_only(name):
         "interval",
         "stages",
         "decay",
+        "fit",
+        "clip_seconds",
+        "speakers",
+        "step_epochs",
+        "sparsity",
+        "imitation",
     }
     for profile, changes in recipe.profiles.items():
         assert {key.split("__")[-1] for key in changes} <= scale, profile

@@ -143,3 +143,58 @@ IMAGENET = {
         "precision": "bfloat16",
     },
 }
+
+
+# DARTS-GAL's six experiments: its layouts at all profiles, on images that are at hand
+_NO_FOLDER = {"image_size": None, "fit": "shorter", "clip_seconds": 3.0, "speakers": None}
+_CATS = {"dataset": "folder:cats_vs_dogs", "fit": "square"}
+_VOICES = {"dataset": "voices:fsdd", "clip_seconds": 0.3, "speakers": None}
+_THOUSAND = {"train_images": 1000, "test_images": 1000}
+_GAL_IMAGES = {
+    "mnist": {"demo": {"dataset": "digits", "train_images": 1000}, "gpu": {}},
+    "fashion": {"demo": {"dataset": "fashion_mnist", "image_size": 14} | _THOUSAND, "gpu": {}},
+    "cifar10": {"demo": {"dataset": "cifar10", "image_size": 16} | _THOUSAND, "gpu": {}},
+    "cifar100": {"demo": {"dataset": "folder:tiny_imagenet", "image_size": 16, "train_images": 1000}, "gpu": {}},
+    "cats": {"demo": _CATS | {"image_size": 32}, "gpu": _CATS | {"image_size": 96}},
+    "voices": {"demo": _VOICES | {"image_size": 32}, "gpu": _VOICES | {"image_size": 96}},
+}
+_GAL_SMOKE = _NO_FOLDER | {"dataset": "digits", "train_images": 128, "epochs": 2, "batch_size": 32}
+
+
+def stacked_training(name: str) -> dict[str, dict]:
+    """The training of a stacked network, before and after its nodes are pruned, by the experiment's short name."""
+    images = _GAL_IMAGES[name]
+    demo = {"channels": 8, "epochs": 12, "batch_size": 64, "learning_rate": 0.05, "cutout": 0, "drop_path": 0.0}
+    gpu = {"epochs": 40, "batch_size": 128, "learning_rate": 0.05, "precision": "bfloat16"}
+    return {
+        "smoke": _GAL_SMOKE | {"test_images": 50, "channels": 4, "cutout": 0},
+        "demo": images["demo"] | demo,
+        "gpu": images["gpu"] | gpu,
+    }
+
+
+def node_pruning(name: str) -> dict[str, dict]:
+    """The pruning of its nodes: the fewer steps there are, the stronger penalty and imitation."""
+    images = _GAL_IMAGES[name]
+    return {
+        "smoke": _GAL_SMOKE
+        | {"test_images": 50, "epochs": 4, "step_epochs": 2}
+        | _pruning(imitation=5.0, sparsity=1.0),
+        "demo": images["demo"] | {"epochs": 16, "step_epochs": 8} | _pruning(imitation=0.2, sparsity=0.1),
+        "gpu": images["gpu"] | {"epochs": 40, "batch_size": 128, "learning_rate": 0.05, "step_epochs": 12},
+    }
+
+
+def _pruning(imitation: float, sparsity: float) -> dict[str, float]:
+    return {"learning_rate": 0.05, "imitation": imitation, "sparsity": sparsity}
+
+
+def stacked_search(name: str) -> dict[str, dict]:
+    """The search of its cells."""
+    images = _GAL_IMAGES[name]
+    small = {"space__cells": 3, "space__channels": 4, "batch_size": 64, "learning_rate": 0.1}
+    return {
+        "smoke": _GAL_SMOKE | {"space__cells": 2, "space__channels": 4, "space__nodes": 2},
+        "demo": images["demo"] | small | {"epochs": 6, "optimization__learning_rate": 0.02},
+        "gpu": images["gpu"] | {"epochs": 25, "batch_size": 128, "learning_rate": 0.1, "precision": "bfloat16"},
+    }

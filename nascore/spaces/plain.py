@@ -90,7 +90,7 @@ class CellSupernet(CellStack):
 
     def __init__(self, space: "CellSpace", in_channels: int, classes: int):
         super().__init__(
-            lambda kind, channels: self.cell(
+            lambda at, kind, channels: self.cell(
                 space.operations,
                 inputs=INPUTS,
                 nodes=space.nodes,

@@ -1,0 +1,171 @@
+"""DARTS-GAL (Zhang et al.): search cells, stack and train them, prune nodes adversarially, train what is left.
+
+Numbers are the paper's where it gives them, with the section; it gives few. "GAL" marks what the method that it builds
+on uses (Lin et al. 2019, in its public code for networks of branches), "DARTS" what its evaluation uses.
+"""
+
+from dataclasses import dataclass
+
+from nascore import tables
+from nascore.config import choose, override
+from nascore.gal import GalSettings
+from nascore.genotypes import PUBLISHED, Genotype, Stack
+from nascore.macro import default_reductions, stacked
+from nascore.node_pruning import Kept
+from nascore.recipe import Recipe
+from nascore.recipes import darts, scales
+from nascore.training import TrainingSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """One of the six: its data, and the network that is pruned. Positions of reduction cells are from 0."""
+
+    title: str  # as the paper's tables name it
+    dataset: str
+    cells: int
+    reductions: tuple[int, ...]  # as the paper's text and tables give them
+    stem: str = "cifar"
+    classes: int = 10
+    image: tuple[int, int, int] = (3, 32, 32)  # channels, height, width
+    published_cells: bool = False  # the cells that DARTS published; else those of a search of its own, which are lost
+    table: int  # with the nodes that were kept
+    data: tuple[tuple[str, object], ...] = ()  # other settings of the data
+
+    @property
+    def rule_reductions(self) -> tuple[int, ...]:
+        """Where DARTS's rule, which section 2.2 repeats, has the reduction cells."""
+        return default_reductions(self.cells)
+
+    @property
+    def kept(self) -> Kept:
+        """The nodes that the paper's table says were kept, () for "None"."""
+        rows = tables.reported("darts_gal", self.table)
+        rows = rows[rows["dataset"] == self.title]
+        printed = rows["reserved_intermediate_nodes"].astype(str)
+        return tuple(() if nodes == "None" else tuple(map(int, nodes.split(", "))) for nodes in printed)
+
+    def stack(self, genotype: Genotype | None = None, reductions: tuple[int, ...] | None = None) -> Stack:
+        """The unpruned stack of a genotype (by default DARTS's published one), its reductions as printed."""
+        return stacked(genotype or PUBLISHED["DARTS_V2"], self.cells, reductions or self.reductions)
+
+
+_LARGE = (("image_size", 224), ("fit", "square"))  # section 3.3: 256 x 256, of which the middle 224 x 224
+
+EXPERIMENTS: dict[str, Experiment] = {
+    "mnist": Experiment(
+        title="MNIST", dataset="mnist", cells=5, reductions=(1, 2), image=(1, 28, 28), published_cells=True, table=1
+    ),  # section 3.1
+    "fashion": Experiment(
+        title="FashionMNIST",
+        dataset="fashion_mnist",
+        cells=5,
+        reductions=(1, 2),
+        image=(1, 28, 28),
+        published_cells=True,
+        table=1,
+    ),  # section 3.1
+    "cifar10": Experiment(
+        title="CIFAR10", dataset="cifar10", cells=12, reductions=(4, 8), published_cells=True, table=3
+    ),  # section 3.2
+    "cifar100": Experiment(
+        title="CIFAR100", dataset="cifar100", cells=10, reductions=(3, 6), classes=100, table=3
+    ),  # section 3.2
+    "cats": Experiment(
+        title="Cats vs. Dogs",
+        dataset="folder:cats_vs_dogs",
+        cells=8,
+        reductions=(2, 4),
+        stem="stride2",
+        classes=2,
+        image=(3, 224, 224),
+        table=5,
+        data=_LARGE,
+    ),  # section 3.3
+    "voices": Experiment(
+        title="VoxCeleb1-Min",
+        dataset="voices:voxceleb1",
+        cells=10,
+        reductions=(3, 6),
+        stem="stride2",
+        classes=100,
+        image=(3, 360, 360),
+        table=7,
+        data=(("image_size", 360), ("clip_seconds", 3.0), ("speakers", 100)),
+    ),  # section 3.4
+}
+
+
+def experiment(name: str) -> Experiment:
+    """One of the six by its short name; raises `ConfigError` listing them."""
+    return choose("experiment of DARTS-GAL", name, EXPERIMENTS)
+
+
+_TRAINING = TrainingSettings(
+    dataset="cifar10",
+    genotype=PUBLISHED["DARTS_V2"],  # sections 3.1 and 3.2
+    channels=16,  # sections 3.1 to 3.4
+    epochs=600,  # DARTS
+    batch_size=96,  # DARTS
+    learning_rate=0.025,  # DARTS
+    momentum=0.9,  # DARTS
+    weight_decay=3e-4,  # DARTS
+    drop_path=0.2,  # DARTS
+)
+
+_PRUNING = GalSettings(
+    dataset="cifar10",
+    epochs=100,  # GAL
+    batch_size=64,  # GAL
+    learning_rate=0.01,  # GAL
+    schedule="step",  # GAL
+    decay=0.1,  # GAL
+    step_epochs=30,  # GAL
+    momentum=0.9,  # GAL
+    weight_decay=2e-4,  # GAL; equation 7 has no factor
+    sparsity=1e-2,  # GAL
+    noise=0.1,  # not stated
+)
+
+
+def _training(name: str) -> TrainingSettings:
+    one = EXPERIMENTS[name]
+    changes = {"dataset": one.dataset, "cells": one.cells, "reductions": one.reductions, "stem": one.stem}
+    changes |= dict(one.data)
+    changes |= {} if one.published_cells else {"genotype": None}
+    changes |= {"epochs": 50} if one.image[0] == 1 else {}  # section 3.1
+    changes |= {"cutout": 16} if one.image == (3, 32, 32) else {}  # DARTS
+    return override(_TRAINING, **changes)
+
+
+def _recipes(name: str) -> tuple[Recipe, ...]:
+    one = EXPERIMENTS[name]
+    training = Recipe(
+        f"gal-training-{name}",
+        "darts_gal",
+        f"{one.title}: the stacked network, before and after pruning",
+        _training(name),
+        scales.stacked_training(name),
+    )
+    imitation = 0.2 / one.classes  # GAL: 0.1 times the mean over the logits, of which equation 6 has half the sum
+    pruning = Recipe(
+        f"gal-pruning-{name}",
+        "darts_gal",
+        f"{one.title}: adversarial pruning of its nodes",
+        override(_PRUNING, dataset=one.dataset, imitation=imitation, **dict(one.data)),
+        scales.node_pruning(name),
+    )
+    if one.published_cells:
+        return training, pruning
+    space = {"space__cells": one.cells, "space__stem": one.stem}
+    search = Recipe(
+        f"gal-search-{name}",
+        "darts_gal",
+        f"{one.title}: DARTS's search of the cells",
+        override(darts.SEARCH.settings, dataset=one.dataset, **space, **dict(one.data)),
+        scales.stacked_search(name),
+    )
+    return search, training, pruning
+
+
+RECIPES = tuple(recipe for name in EXPERIMENTS for recipe in _recipes(name))
