@@ -35,6 +35,7 @@ from nascore.figures.speed import draw_speed
 from nascore.figures.stages import draw_stages
 from nascore.figures.style import COLUMN, OPERATION_COLOURS, PAGE, node_name, operation_look, style
 from nascore.figures.survivors import draw_survivors
+from nascore.figures.tradeoff import draw_tradeoff
 from nascore.figures.weights import draw_weights
 
 __all__ = [
@@ -66,6 +67,7 @@ __all__ = [
     "draw_speed",
     "draw_stages",
     "draw_survivors",
+    "draw_tradeoff",
     "draw_training",
     "draw_weights",
     "drawn_boxes",
