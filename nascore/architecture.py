@@ -10,16 +10,22 @@ from nascore.relaxations import EdgeWeights, Relaxation
 
 
 class Architecture:
-    """Cell type -> alpha (edges, operations), drawn as `std` times a standard normal; and -> alive, bools of the same
-    shape.
+    """Cell type -> alpha (edges, operations), drawn as `mean` plus `std` times a standard normal; and -> alive, bools
+    of the same shape.
 
     `alive` stays on the CPU, where it decides what is computed; relaxations see a copy beside alpha. DARTS starts from
     std = 1e-3.
     """
 
-    def __init__(self, shapes: Mapping[str, tuple[int, int]], generator: torch.Generator, std: float = 1e-3):
+    def __init__(
+        self,
+        shapes: Mapping[str, tuple[int, int]],
+        generator: torch.Generator,
+        std: float = 1e-3,
+        mean: float = 0.0,
+    ):
         self.alpha = {
-            kind: nn.Parameter(std * torch.randn(shape, generator=generator)) for kind, shape in shapes.items()
+            kind: nn.Parameter(mean + std * torch.randn(shape, generator=generator)) for kind, shape in shapes.items()
         }
         self.alive = {kind: torch.ones(shape, dtype=torch.bool) for kind, shape in shapes.items()}
 

@@ -127,11 +127,13 @@ def by_skip_limit(run: Run, derivation: Derivation | None = None) -> dict[int, A
 
 
 def masks(run: Run) -> pd.DataFrame:
-    """Columns epoch (from 0, before training), cell (from 1), node (from 0), mask: of a run that pruned nodes."""
+    """Columns epoch (from 0, before pruning), cell (from 1), node (from 0), mask, and magnitude as
+    `nascore.node_pruning.magnitudes` has it: of a run that pruned nodes.
+    """
     table = run.architecture_weights.dropna(subset="weight")
     cell = table["cell"].str.removeprefix("cell ").astype(int)
     columns = {"epoch": table["epoch"], "cell": cell, "node": table["source"] - INPUTS, "mask": table["weight"]}
-    return pd.DataFrame(columns).reset_index(drop=True)
+    return pd.DataFrame(columns | {"magnitude": table["magnitude"]}).reset_index(drop=True)
 
 
 def kept_nodes(run: Run) -> Kept:

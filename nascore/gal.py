@@ -25,7 +25,7 @@ from nascore.errors import ConfigError
 from nascore.genotypes import INPUTS, Genotype, Stack
 from nascore.masked import MaskedNetwork
 from nascore.networks import CellNetwork
-from nascore.node_pruning import Empty, Rule, every_node, pruned
+from nascore.node_pruning import Empty, Rule, every_node, magnitudes, pruned
 from nascore.proximal import ProximalGradient
 from nascore.records import ArchitectureHistory, Result, Run
 from nascore.training import (
@@ -238,7 +238,11 @@ class Gal:
             return wide(self.network(images))
 
     def _snapshot(self) -> dict[int, Tensor]:
-        return {at: mask.detach().cpu().clone() for at, mask in self.network.masks().items()}
+        """Position -> masks and magnitudes of a cell's nodes, (2, nodes)."""
+        sizes = magnitudes(self.network)
+        return {
+            at: torch.stack([mask.detach().cpu(), torch.tensor(sizes[at])]) for at, mask in self.network.masks().items()
+        }
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -265,7 +269,7 @@ class Gal:
         return self.network.state_dict()
 
     def result(self) -> Result:
-        """The pruned stack, what it counts beside the baseline, and all masks by epoch.
+        """The pruned stack, what it counts beside the baseline, and all masks by epoch, beside the nodes' magnitudes.
 
         The record has a mask as the weight of its node's way to the output.
         """
@@ -280,14 +284,13 @@ class Gal:
         return networks.count(CellNetwork(stack, **self.network.sizes), self.shape)
 
     def _history(self) -> ArchitectureHistory:
-        most = max((len(mask) for mask in self.snapshots[0].values()), default=0)
+        most = max(seen.shape[1] for seen in self.snapshots[0].values())
         edges = [(node, INPUTS + most) for node in range(INPUTS, INPUTS + most)]
         cells = {}
         for at in self.snapshots[0]:
-            masks = torch.stack([snapshot[at] for snapshot in self.snapshots]).numpy()
-            padded = np.full((*masks.shape[:1], most, 1), np.nan, dtype=np.float32)
-            padded[:, : masks.shape[1], 0] = masks
-            cells[f"cell {at + 1}"] = {"weight": padded}
+            seen = torch.stack([snapshot[at] for snapshot in self.snapshots], dim=1).numpy()  # (2, epochs + 1, nodes)
+            padded = np.pad(seen, ((0, 0), (0, 0), (0, most - seen.shape[2])), constant_values=np.nan)
+            cells[f"cell {at + 1}"] = dict(zip(("weight", "magnitude"), padded[..., None], strict=True))
         return ArchitectureHistory(cells, edges, ("mask",))
 
 

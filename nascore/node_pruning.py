@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from nascore.errors import ConfigError
 from nascore.genotypes import INPUTS, Cell, Stack
-from nascore.networks import CellNetwork
+from nascore.networks import CellNetwork, DerivedCell
 
 Kept = tuple[tuple[int, ...], ...]  # for each cell, from first to last, the intermediate nodes that it keeps
 Rule = Literal["node", "concat"]
@@ -93,11 +93,14 @@ def magnitudes(network: CellNetwork) -> list[list[float]]:
 
     The mean absolute weight on the node's channels, of each 1x1 convolution (and of the classifier) that reads the
     cell's output, relative to that layer's mean over all channels, so that layers can be compared; averaged over these
-    layers. 1 is the average; 0 is for a node outside the concatenation. Ranking by the weights' l1 norm is the usual
-    baseline of structured pruning (Li et al. 2017). Every cell must be read.
+    layers. 1 is the average; 0 is for a node outside the concatenation. A cell that is bypassed or not read has none.
+    Ranking by the weights' l1 norm is the usual baseline of structured pruning (Li et al. 2017).
     """
     found = []
     for at, cell in enumerate(network.cells):
+        if not isinstance(cell, DerivedCell):
+            found.append([])
+            continue
         columns = torch.stack([_relative(weight) for weight in _readers(network, at)]).mean(dim=0)
         by_node = dict(zip(cell.cell.concat, columns.view(cell.outputs, -1).mean(dim=1).tolist(), strict=True))
         found.append([by_node.get(node, 0.0) for node, _ in cell.cell.numbered()])

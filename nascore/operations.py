@@ -149,6 +149,23 @@ OPERATIONS: dict[str, Callable[[int, int, bool], nn.Module]] = {
 DARTS = tuple(OPERATIONS)[:8]
 
 
+def build_post_norm(name: str, channels: int, norm: Callable[[int], nn.Module]) -> nn.Sequential:
+    """A separable convolution or pool as DSO-NAS has it: once, and then BatchNorm and ReLU (section 3.2: Conv-BN-ReLU;
+    its code gives pools the same). (N, channels, H, W) -> the same shape; `norm(channels)` makes the BatchNorm.
+
+    Raises `ConfigError` for another operation.
+    """
+    if name in ("sep_conv_3x3", "sep_conv_5x5"):
+        size = int(name[-1])
+        depthwise = nn.Conv2d(channels, channels, size, padding=size // 2, groups=channels, bias=False)
+        layers = [depthwise, nn.Conv2d(channels, channels, 1, bias=False)]
+    elif name in ("avg_pool_3x3", "max_pool_3x3"):
+        layers = [OPERATIONS[name](channels, 1, False)]
+    else:
+        raise ConfigError(f"blocks are made of separable convolutions and pools, not of {name!r}")
+    return nn.Sequential(*layers, norm(channels), nn.ReLU())
+
+
 def build(name: str, channels: int, stride: int, *, searching: bool = False) -> nn.Module:
     """The operation `name` on (N, channels, H, W); at stride 2 it halves H and W (rounding up).
 

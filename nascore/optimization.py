@@ -5,12 +5,18 @@ An optimization is a value; `start` turns it into a `Stepper`, which owns the op
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from nascore.budgets import Budget
 from nascore.config import Settings
+from nascore.proximal import ProximalGradient
+
+if TYPE_CHECKING:
+    from nascore.architecture import Architecture
+    from nascore.spaces.base import Space
 
 Batch = tuple[Tensor, Tensor]  # images (N, C, H, W) and labels (N,)
 
@@ -40,6 +46,8 @@ class Problem(Protocol):
     supernet: nn.Module
     weights: list[nn.Parameter]
     alphas: list[nn.Parameter]
+    architecture: "Architecture"
+    space: "Space | None"  # where its alphas are from, if a search made it
     computed: Mapping[str, Tensor]  # by the last pass, as in `Outcome`
 
     def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -97,20 +105,57 @@ class SingleLevel(Optimization):
         return _SingleLevelStepper(self, problem, optimizer, clip)
 
 
+class Proximal(Optimization):
+    """Weights on training batches, scales on held-out ones, by an accelerated proximal gradient (DSO-NAS, section 3.3).
+
+    The loss of the scales has `penalty` times their l1 norm (gamma of equation 5), which `budget` adapts. Of `ratio`
+    x:y, x steps of the weights go with y of the scales. With a `train_fraction` of 1 both learn from the same batches,
+    by one backward pass: what DSO-NAS calls not splitting the training images. Scales have no weight decay.
+    """
+
+    learning_rate: float = 0.1
+    weight_decay: float = 0.0
+    penalty: float = 1e-3
+    momentum: float = 0.9
+    nonnegative: bool = True  # scales below 0 become 0 (Code: DSO-NAS)
+    ratio: tuple[int, int] = (1, 1)
+    budget: Budget = Budget()
+
+    def validate(self) -> None:
+        super().validate()
+        self.require(self.weight_decay == 0, "weight_decay", "0: what pulls scales to 0 is the penalty,")
+        self.require(self.penalty >= 0, "penalty", "at least 0")
+        self.require(0 <= self.momentum < 1, "momentum", "at least 0 and below 1")
+        weights, scales = self.ratio
+        self.require(weights >= scales >= 1, "ratio", "x:y with x at least y and y at least 1")
+
+    def start(self, problem: Problem, optimizer: torch.optim.SGD, clip: float) -> "Stepper":
+        return _ProximalStepper(self, problem, optimizer, clip)
+
+
 class Stepper:
     """One search step at a time; holds the two optimisers' state."""
 
     def __init__(self, settings: Optimization, problem: Problem, optimizer: torch.optim.SGD, clip: float):
         self.settings, self.problem, self.optimizer, self.clip = settings, problem, optimizer, clip
-        on_gpu = problem.alphas[0].device.type == "cuda"  # where the whole step is recorded and replayed
-        self.arch_optimizer = torch.optim.Adam(
-            problem.alphas,
+        self.arch_optimizer = self._architecture_optimizer()
+
+    def _architecture_optimizer(self) -> torch.optim.Optimizer:
+        settings, alphas = self.settings, self.problem.alphas
+        on_gpu = alphas[0].device.type == "cuda"  # where the whole step is recorded and replayed
+        return torch.optim.Adam(
+            alphas,
             settings.learning_rate,
             settings.betas,
             weight_decay=settings.weight_decay,
             fused=on_gpu or None,
             capturable=on_gpu,
         )
+
+    @property
+    def phase(self) -> int:
+        """What decides, beside the batches, what the next step does: steps of different phases are recorded apart."""
+        return 0
 
     def step(self, train: Batch, valid: Batch | None) -> Step:
         """Update alpha and the weights once; `valid` is None where no images are held out."""
@@ -120,6 +165,15 @@ class Stepper:
         """Update the weights alone."""
         loss, outcome = self._pass(train)
         self._update_weights(torch.autograd.grad(loss, self.problem.weights, allow_unused=True))
+        return Step(outcome)
+
+    def _joint(self, batch: Batch) -> Step:
+        """Update both by one backward pass."""
+        loss, outcome = self._pass(batch)
+        alphas = self.problem.alphas
+        gradients = torch.autograd.grad(loss, [*alphas, *self.problem.weights], allow_unused=True)
+        self._update_alpha(_or_zeros(gradients[: len(alphas)], alphas))
+        self._update_weights(gradients[len(alphas) :])
         return Step(outcome)
 
     def _pass(self, batch: Batch) -> tuple[Tensor, Outcome]:
@@ -134,9 +188,8 @@ class Stepper:
         with torch.no_grad():
             for alpha, mask in zip(self.problem.alphas, alive, strict=True):
                 dead = ~mask.to(alpha.device)
-                remembered = [
-                    value for value in self.arch_optimizer.state[alpha].values() if value.shape == alpha.shape
-                ]
+                state = self.arch_optimizer.state[alpha].values()
+                remembered = [value for value in state if isinstance(value, Tensor) and value.shape == alpha.shape]
                 for tensor in (alpha, *remembered):
                     tensor.masked_fill_(dead, 0.0)
 
@@ -204,12 +257,59 @@ class _BilevelStepper(Stepper):
 
 class _SingleLevelStepper(Stepper):
     def step(self, train: Batch, valid: Batch | None) -> Step:
-        problem = self.problem
-        loss, outcome = self._pass(train)
-        gradients = torch.autograd.grad(loss, [*problem.alphas, *problem.weights], allow_unused=True)
-        self._update_alpha(_or_zeros(gradients[: len(problem.alphas)], problem.alphas))
-        self._update_weights(gradients[len(problem.alphas) :])
-        return Step(outcome)
+        return self._joint(train)
+
+
+class _ProximalStepper(Stepper):
+    settings: Proximal
+
+    def __init__(self, *arguments: Any):
+        self.due = 0  # steps of the scales that are owed, in units of 1 / ratio[0]
+        super().__init__(*arguments)
+
+    def _architecture_optimizer(self) -> ProximalGradient:
+        settings = self.settings
+        groups = [{"params": [alpha], "penalty": torch.empty_like(alpha)} for alpha in self.problem.alphas]
+        optimizer = ProximalGradient(
+            groups, settings.learning_rate, settings.penalty, settings.momentum, settings.nonnegative
+        )
+        self._adapt(optimizer)
+        return optimizer
+
+    def _adapt(self, optimizer: ProximalGradient) -> None:
+        factors = self.settings.budget.factors(self.problem.space, self.problem.architecture.alive)
+        for group, factor in zip(optimizer.param_groups, factors.values(), strict=True):
+            group["penalty"].copy_(self.settings.penalty * factor)
+
+    @property
+    def phase(self) -> int:
+        return self.due
+
+    def step(self, train: Batch, valid: Batch | None) -> Step:
+        if valid is None:
+            return self._joint(train)
+        seen, (weights, scales) = self.step_weights(train), self.settings.ratio
+        self.due += scales
+        if self.due < weights:
+            return seen
+        self.due -= weights
+        with frozen_statistics(self.problem.supernet), _constant(self.problem.weights):
+            loss, outcome = self._pass(valid)
+            self._update_alpha(_gradients(loss, self.problem.alphas))
+        return seen._replace(valid=outcome)
+
+    def forget(self, alive: Sequence[Tensor]) -> None:
+        super().forget(alive)
+        self._adapt(self.arch_optimizer)
+
+    def state_dict(self) -> dict[str, Any]:
+        return super().state_dict() | {"due": self.due}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        super().load_state_dict(state)
+        self.due = state["due"]
+        for group in self.arch_optimizer.param_groups:  # as read from a checkpoint
+            group["penalty"] = group["penalty"].to(group["params"][0].device)
 
 
 def unrolled_gradient(

@@ -71,10 +71,10 @@ class ProximalGradient(torch.optim.Optimizer):
     def _update(self, y: Tensor, group: dict) -> None:
         state, lr, nonnegative = self.state[y], group["lr"], group["nonnegative"]
         x = soft_threshold(y - lr * y.grad, lr * group["penalty"], nonnegative)
-        before = state.get("x", y)
+        before = state.setdefault("x", y.clone())
         ahead = x + self._momentum(state, group["momentum"]) * (x - before)
         y.copy_(ahead.clamp(min=0.0) if nonnegative else ahead)
-        state["x"] = x
+        before.copy_(x)  # in place, so that a recorded step finds it
 
     @staticmethod
     def _momentum(state: dict, momentum: Momentum) -> float:

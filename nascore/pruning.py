@@ -42,6 +42,17 @@ class Zeros(Pruning):
         return {kind: mask & (strengths[kind].cpu() > 0) for kind, mask in alive.items()}
 
 
+class Isolated(Zeros):
+    """What has the scale exactly 0 is dropped, and then what that isolates: operations that nothing leads to or that
+    lead nowhere, with all their connections, until nothing more is isolated (DSO-NAS, section 3.1). In a `BlockSpace`.
+    """
+
+    def keep(self, space: Space, strengths: Mapping[str, Tensor], alive: Masks, epoch: int) -> Masks:
+        if epoch <= self.warm_up:
+            return alive
+        return {kind: space.connected(mask & (strengths[kind].cpu() != 0)) for kind, mask in alive.items()}
+
+
 class Gradual(Pruning):
     """After every `interval`-th epoch beyond `warm_up`, each edge of each cell type drops its weakest operation, until
     `left` are left (EoiNAS, algorithm 1, lines 6 to 9).

@@ -84,6 +84,16 @@ class Entmax(Relaxation):
         return weights.masked_fill(~alive, 0.0)
 
 
+class Scales(Relaxation):
+    """No relaxation: architecture parameters are themselves the scales of connections (DSO-NAS, equation 2).
+
+    They are free, and none is weighed against another.
+    """
+
+    def strengths(self, alpha: Tensor, alive: Tensor, progress: float = 0.0) -> Tensor:
+        return alpha.masked_fill(~alive, 0.0)
+
+
 class GumbelSoftmax(Relaxation):
     """A draw for each edge: softmax of (log softmax(alpha) + Gumbel noise) / temperature (GDAS; EoiNAS, equation 3).
 

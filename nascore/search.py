@@ -52,7 +52,8 @@ class SearchSettings(DataSettings, SgdSettings):
     derivation: Derivation
     indicator: Indicator = Indicator()
     skip_dropout: SkipDropout = SkipDropout()
-    alpha_std: float = 1e-3  # alpha starts as this times a standard normal (Code: darts)
+    alpha_std: float = 1e-3  # alpha starts as this times a standard normal (Code: darts),
+    alpha_mean: float = 0.0  # plus this
 
     def validate(self) -> None:
         super().validate()
@@ -93,7 +94,9 @@ class SearchProblem:
         relaxation: Relaxation,
         generator: torch.Generator,
         precision: Precision = "float32",
+        space: Space | None = None,
     ):
+        self.space = space
         self.supernet, self.architecture = supernet, architecture
         self.relaxation, self.generator = relaxation, generator
         self.weights, self.alphas = list(supernet.parameters()), architecture.parameters()
@@ -136,10 +139,10 @@ class Search:
         images = settings.load("train", root).to(device)  # a search never sees the test images
         self.train, self.valid, self.held_out = self._batches(images, seed)
         shapes, draws = settings.space.shapes(), torch.Generator().manual_seed(own)
-        self.architecture = Architecture(shapes, draws, settings.alpha_std).to(device)
+        self.architecture = Architecture(shapes, draws, settings.alpha_std, settings.alpha_mean).to(device)
         supernet = settings.space.supernet(images.info.channels, images.info.classes).to(device)
         self.problem = SearchProblem(
-            supernet, self.architecture, settings.relaxation, self.generator, settings.precision
+            supernet, self.architecture, settings.relaxation, self.generator, settings.precision, settings.space
         )
         self.stepper = settings.optimization.start(
             self.problem, settings.optimizer(supernet.parameters()), settings.gradient_clip
@@ -202,7 +205,8 @@ class Search:
             return self._any_step(train, held_out)
         alive = tuple(mask.numpy().tobytes() for mask in self.architecture.alive.values())
         progress = self.problem.progress if self.settings.relaxation.anneals else None
-        return self._replayed((alive, progress, self.resting, self.skips.dropout), *train, *(held_out or (None, None)))
+        key = (alive, progress, self.resting, self.skips.dropout, self.stepper.phase)
+        return self._replayed(key, *train, *(held_out or (None, None)))
 
     def _flat_step(self, images: Tensor, labels: Tensor, *held_out: Tensor | None) -> Step:
         return self._any_step((images, labels), None if held_out[0] is None else held_out)

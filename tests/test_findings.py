@@ -6,6 +6,9 @@ import nascore
 from nascore import findings, paths
 from nascore.derivation import EveryEdge, StrongestEdges, StrongestGroups
 from nascore.errors import ConfigError
+from nascore.macro import stacked
+from nascore.node_pruning import pruned
+from nascore.recipes.darts_gal import experiment
 
 SEEDS = (0, 1)
 
@@ -70,20 +73,30 @@ def test_judged(groups):
     assert found.collapse.map(type).eq(str).all()
 
 
-RECORDS = sorted(path.parent for path in paths.committed_runs().glob("*/architecture.npz"))
+RECORDS = [nascore.load_run(path.parent) for path in sorted(paths.committed_runs().glob("*/architecture.npz"))]
+SEARCHES = [run for run in RECORDS if "derivation" in run.settings]
 
 
 def test_every_committed_search_leads_to_its_genotype_again():
-    assert RECORDS
-    for path in RECORDS:
-        run = nascore.load_run(path)
+    assert SEARCHES
+    for run in SEARCHES:
         assert findings.rederived(run) == run.genotype, run.name
+
+
+def test_every_committed_pruning_of_nodes_leads_to_its_genotype_again():
+    prunings = [run for run in RECORDS if "sparsity" in run.settings]
+    assert prunings
+    for run in prunings:
+        one = experiment(run.recipe.removeprefix("gal-pruning-"))
+        before = nascore.load_run(paths.committed_runs() / run.config["after"]["run"])
+        whole = stacked(before.genotype, one.cells, one.reductions)
+        assert pruned(whole, findings.kept_nodes(run)) == run.genotype, run.name
 
 
 @pytest.fixture(scope="module")
 def search():
     """The committed search of two edges a node whose normal cell has the most skips."""
-    runs = [run for run in map(nascore.load_run, RECORDS) if run.settings["derivation"]["type"] == "StrongestEdges"]
+    runs = [run for run in SEARCHES if run.settings["derivation"]["type"] == "StrongestEdges"]
     return max(runs, key=lambda run: skips(run.genotype))
 
 

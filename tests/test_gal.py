@@ -200,7 +200,7 @@ def test_the_record_says_what_was_pruned(baseline):
         nascore.macro.stacked(baseline.genotype, 5, (1, 2)), kept, "node", "bypass"
     )
     table = findings.masks(found)
-    assert list(table.columns) == ["epoch", "cell", "node", "mask"] and len(table) == 5 * 20
+    assert list(table.columns) == ["epoch", "cell", "node", "mask", "magnitude"] and len(table) == 5 * 20
     assert (table[table.epoch == 0]["mask"] == 1).all()
     last = table[table.epoch == 4]
     assert (last["mask"] > 0).sum() == found.metrics["kept"] == sum(map(len, kept)) < found.metrics["nodes"] == 20

@@ -1,5 +1,7 @@
 """Proximal gradients: the operator by hand and against a search, the method against problems of known solution."""
 
+import copy
+
 import pytest
 import torch
 from hypothesis import given
@@ -91,7 +93,7 @@ def test_a_restart_forgets_the_momentum_and_a_state_goes_on(generator):
         step(first, one)
     other = torch.nn.Parameter(one.detach().clone())
     second = fresh(other)
-    second.load_state_dict(first.state_dict())
+    second.load_state_dict(copy.deepcopy(first.state_dict()))  # torch would share the tensors
     step(first, one)
     step(second, other)
     assert torch.equal(one, other)

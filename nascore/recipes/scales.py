@@ -158,6 +158,15 @@ _GAL_IMAGES = {
     "cats": {"demo": _CATS | {"image_size": 32}, "gpu": _CATS | {"image_size": 96}},
     "voices": {"demo": _VOICES | {"image_size": 32}, "gpu": _VOICES | {"image_size": 96}},
 }
+# at demo, the penalty, and the weight of imitation (2 / classes): masks of deeper networks fall together, and sooner
+_GAL_DEMO = {
+    "mnist": {"sparsity": 0.1, "imitation": 0.2},
+    "fashion": {"sparsity": 0.1, "imitation": 0.2},
+    "cifar10": {"sparsity": 0.03, "imitation": 0.2},
+    "cifar100": {"sparsity": 0.04, "imitation": 0.2},
+    "cats": {"sparsity": 0.02, "imitation": 1.0},
+    "voices": {"sparsity": 0.05, "imitation": 1 / 3},
+}
 _GAL_SMOKE = _NO_FOLDER | {"dataset": "digits", "train_images": 128, "epochs": 2, "batch_size": 32}
 
 
@@ -176,17 +185,12 @@ def stacked_training(name: str) -> dict[str, dict]:
 def node_pruning(name: str) -> dict[str, dict]:
     """The pruning of its nodes: the fewer steps there are, the stronger penalty and imitation."""
     images = _GAL_IMAGES[name]
+    smoke = {"test_images": 50, "epochs": 4, "step_epochs": 2, "sparsity": 1.15, "imitation": 5.0}
     return {
-        "smoke": _GAL_SMOKE
-        | {"test_images": 50, "epochs": 4, "step_epochs": 2}
-        | _pruning(imitation=5.0, sparsity=1.0),
-        "demo": images["demo"] | {"epochs": 16, "step_epochs": 8} | _pruning(imitation=0.2, sparsity=0.1),
+        "smoke": _GAL_SMOKE | smoke | {"learning_rate": 0.05},
+        "demo": images["demo"] | {"epochs": 16, "step_epochs": 8, "learning_rate": 0.05} | _GAL_DEMO[name],
         "gpu": images["gpu"] | {"epochs": 40, "batch_size": 128, "learning_rate": 0.05, "step_epochs": 12},
     }
-
-
-def _pruning(imitation: float, sparsity: float) -> dict[str, float]:
-    return {"learning_rate": 0.05, "imitation": imitation, "sparsity": sparsity}
 
 
 def stacked_search(name: str) -> dict[str, dict]:

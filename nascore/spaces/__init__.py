@@ -1,5 +1,6 @@
 """The search spaces: what can be searched, and the supernets that compute it."""
 
 from nascore.spaces.base import Space as Space
+from nascore.spaces.blocks import BlockSpace as BlockSpace
 from nascore.spaces.cells import CellSpace as CellSpace
 from nascore.spaces.nasbench201 import NasBench201 as NasBench201

@@ -1,0 +1,188 @@
+"""DSO-NAS's blocks: connections, what isolates what, genotypes, the supernet by hand, budgets, and the search."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import nascore
+from nascore.blocks import Block, BlockGenotype, connected, connections
+from nascore.budgets import AdaptiveFlops, AdaptiveMac, Budget, Place, connection_mac
+from nascore.errors import ConfigError, GenotypeError
+from nascore.pruning import Isolated
+from nascore.relaxations import EdgeWeights, Scales
+from nascore.spaces import BlockSpace
+
+SMALL = BlockSpace(levels=2, candidates=("sep_conv_3x3", "max_pool_3x3"), stages=(1, 1), channels=4)
+
+
+# -- connections ------------------------------------------------------------------------------------------------------
+
+
+def test_a_block_as_published_has_128_scales():
+    """4 (1 + 5 + 9 + 13) on operations, 16 on the output."""
+    space = BlockSpace()
+    assert space.shapes() == {"block": (128, 1)} and len(set(space.edges())) == 128
+    assert list(BlockSpace(shared=False).shapes().values()) == [(128, 1)] * 24
+    targets = [target for _, target in space.edges()]
+    assert [targets.count(node) for node in range(1, 18)] == [1] * 4 + [5] * 4 + [9] * 4 + [13] * 4 + [16]
+
+
+@pytest.mark.parametrize(("levels", "width"), [(1, 1), (2, 2), (3, 4)])
+def test_an_operation_reads_the_input_and_all_lower_levels(levels, width):
+    for source, target in connections(levels, width):
+        if target <= levels * width:
+            assert source == 0 or (source - 1) // width < (target - 1) // width
+        else:
+            assert target == levels * width + 1 and source > 0
+
+
+def isolated_by_hand(kept, output):
+    """The definition, over and over: drop what comes from nowhere and what goes nowhere."""
+    kept = set(kept)
+    while True:
+        sources, targets = {0} | {t for _, t in kept}, {output} | {s for s, _ in kept}
+        left = {(s, t) for s, t in kept if s in sources and t in targets}
+        if left == kept:
+            return kept
+        kept = left
+
+
+@given(st.data())
+def test_what_is_isolated_goes_in_both_directions_until_nothing_more_does(data):
+    levels, width = data.draw(st.integers(1, 3)), data.draw(st.integers(1, 3))
+    every = connections(levels, width)
+    kept = data.draw(st.sets(st.sampled_from(every)))
+    found = connected(kept, levels * width + 1)
+    assert set(found) == isolated_by_hand(kept, levels * width + 1)
+    assert list(found) == [edge for edge in every if edge in found]
+
+
+def test_genotypes_are_checked_and_survive_json():
+    genotype = BlockGenotype(SMALL.candidates, 2, (((0, 1), (1, 3), (3, 5)), ()))
+    assert nascore.genotypes.read(genotype.to_dict()) == genotype == BlockGenotype.from_json(genotype.to_json())
+    block = genotype.cells()["block1"]
+    assert block.operations() == {1: "sep_conv_3x3", 3: "sep_conv_3x3"} and block.output == 5
+    assert block.edges() == [("scale", 0, 1), ("scale", 1, 3), ("scale", 3, 5)]
+    for wrong in (((1, 2),), ((0, 1),), ((0, 3), (3, 5), (0, 3)), ((3, 5), (0, 3))):
+        with pytest.raises(GenotypeError, match="connection"):
+            Block(SMALL.candidates, 2, wrong)
+    with pytest.raises(GenotypeError, match="are written"):
+        BlockGenotype.from_dict({"candidates": ["sep_conv_3x3"], "levels": 1, "blocks": [3]})
+    for candidates, levels in ((("conv",), 1), (("sep_conv_3x3",), 0)):
+        with pytest.raises(GenotypeError):
+            BlockGenotype(candidates, levels, ((),))
+
+
+def test_random_structures_have_as_many_connections_as_asked_for(generator):
+    space = BlockSpace(shared=False, stages=(1, 2), channels=4)
+    full = space.random(generator, [128, 0, 128])
+    assert [len(kept) for kept in full.blocks] == [128, 0, 128]
+    assert all(len(kept) <= 64 for kept in space.random(generator).blocks)
+    for wrong in ([1, 2], [129, 0, 0], [-1, 0, 0]):
+        with pytest.raises(ConfigError, match="kept must be"):
+            space.random(generator, wrong)
+
+
+# -- the supernet -----------------------------------------------------------------------------------------------------
+
+
+def weights_of(space, scales=None, alive=None):
+    scales = torch.ones(space.shapes()["block"]) if scales is None else scales
+    alive = torch.ones_like(scales, dtype=torch.bool) if alive is None else alive
+    return {kind: EdgeWeights(Scales().strengths(scales, alive), alive) for kind in space.cell_types()}
+
+
+def test_a_block_by_hand():
+    """Equations 3 and 4, written out for two levels of two operations."""
+    torch.manual_seed(0)
+    block = SMALL.supernet(3, 10).blocks[0]
+    scales = torch.rand(len(SMALL.edges()), 1)
+    x = torch.randn(2, 4, 6, 6)
+    s = {edge: float(scale) for edge, scale in zip(SMALL.edges(), scales[:, 0], strict=True)}
+    first, second, third, fourth = block.operations
+    h1, h2 = first(s[0, 1] * x), second(s[0, 2] * x)
+    h3 = third(s[0, 3] * x + s[1, 3] * h1 + s[2, 3] * h2)
+    h4 = fourth(s[0, 4] * x + s[1, 4] * h1 + s[2, 4] * h2)
+    side = torch.cat([s[1, 5] * h1, s[2, 5] * h2, s[3, 5] * h3, s[4, 5] * h4], dim=1)
+    expected = torch.relu(block.norm(block.reduce(side))) + x
+    assert torch.allclose(block(x, weights_of(SMALL, scales)["block"]), expected, atol=1e-5)
+
+
+def test_a_block_that_loses_everything_is_the_identity():
+    block = SMALL.supernet(3, 10).blocks[0]
+    x = torch.randn(2, 4, 6, 6)
+    nothing = torch.zeros(len(SMALL.edges()), 1, dtype=torch.bool)
+    assert torch.equal(block(x, weights_of(SMALL, alive=nothing)["block"]), x)
+
+
+@settings(max_examples=30)
+@given(st.data())
+def test_a_pruned_supernet_computes_what_the_masked_one_does(data):
+    """Zero scales as numbers, and left out: the same function, as long as what is isolated is left out of both."""
+    torch.manual_seed(0)
+    supernet = SMALL.supernet(3, 10).eval()
+    for module in supernet.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.bias.data.normal_()
+    alive = torch.tensor([[data.draw(st.booleans())] for _ in SMALL.edges()])
+    left = SMALL.connected(alive)
+    scales = torch.rand(left.shape) + 0.5
+    images = torch.randn(2, 3, 8, 8)
+    pruned = supernet(images, weights_of(SMALL, scales, left))
+    led_to = {target for (_, target), lives in zip(SMALL.edges(), left[:, 0].tolist(), strict=True) if lives}
+    for block in supernet.blocks:  # by numbers alone: what nothing leads to gives 0
+        for node in set(range(1, SMALL.output)) - led_to:
+            block.operations[node - 1].register_forward_hook(lambda module, inputs, output: torch.zeros_like(output))
+    every = torch.ones_like(left)
+    masked = {kind: EdgeWeights((scales * left), every) for kind in SMALL.cell_types()}
+    whole = supernet(images, masked)
+    if left.any():
+        assert torch.allclose(pruned, whole, atol=1e-5)
+
+
+def test_batchnorm_has_no_scale_of_its_own():
+    supernet = SMALL.supernet(3, 10)
+    norms = [module for module in supernet.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    assert norms and all(module.weight is None and module.bias is not None for module in norms)
+    assert {id(module.bias) for module in norms} <= {id(parameter) for parameter in supernet.parameters()}
+
+
+# -- budgets ----------------------------------------------------------------------------------------------------------
+
+
+def test_memory_access_has_the_constants_of_the_authors_code():
+    """0.986, 1, 0.447 and 0.448 in the second stage of their CIFAR network: 96 channels, 16 x 16 pixels."""
+    space, here = BlockSpace(), Place(96, 256)
+    costs = [connection_mac(space, target, here) for target in (1, 2, 3, 4, space.output)]
+    assert [round(cost / max(costs), 3) for cost in costs] == [0.986, 1.0, 0.447, 0.447, 0.448]
+
+
+def test_budgets_by_hand():
+    space = BlockSpace(levels=2, candidates=("sep_conv_3x3", "max_pool_3x3"), stages=(1, 1), channels=4, shared=False)
+    left = torch.tensor([[edge in {(0, 1), (1, 5)}] for edge in space.edges()])
+    alive = {"block1": left, "block2": torch.ones_like(left)}
+    assert all((factor == 1).all() for factor in Budget().factors(space, alive).values())
+    flops = AdaptiveFlops().factors(space, alive)
+    convolution, output = 9 * 4 + 16, 16  # per pixel
+    assert flops["block1"][0, 0] == pytest.approx((convolution + output) / (2 * convolution + 4 * output))
+    assert (flops["block2"] == 1).all()
+    counted = AdaptiveFlops(count="authors").factors(space, alive)
+    assert counted["block1"][0, 0] == pytest.approx((2 + 0 + 1 + 1) / (4 + 2 + 1)) and (counted["block2"] == 1).all()
+    mac = AdaptiveMac().factors(space, alive)
+    assert max(float(factor.max()) for factor in mac.values()) == 1
+    assert mac["block1"][space.edges().index((0, 2))] < mac["block1"][space.edges().index((0, 1))]
+
+
+# -- the search -------------------------------------------------------------------------------------------------------
+
+
+def test_isolated_prunes_zeros_and_what_hangs_on_them():
+    alive = {"block": torch.ones(len(SMALL.edges()), 1, dtype=torch.bool)}
+    strengths = {"block": torch.ones(len(SMALL.edges()), 1)}
+    for edge in ((0, 1), (3, 5)):
+        strengths["block"][SMALL.edges().index(edge)] = 0.0
+    left = Isolated().keep(SMALL, strengths, alive, epoch=1)["block"]
+    kept = [edge for edge, lives in zip(SMALL.edges(), left[:, 0].tolist(), strict=True) if lives]
+    assert kept == [(0, 2), (0, 4), (2, 4), (2, 5), (4, 5)]
+    assert Isolated(warm_up=1).keep(SMALL, strengths, alive, epoch=1)["block"].all()
