@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nascore import data, networks
+from nascore.blocks import BlockGenotype
 from nascore.config import Settings
 from nascore.distributed import ALONE, Team, team
 from nascore.errors import ConfigError
@@ -81,9 +82,10 @@ class SgdSettings(Settings):
     epochs: int
     learning_rate: float
     final_learning_rate: float = 0.0  # where the cosine and the line end, after the last epoch
-    schedule: Literal["cosine", "linear", "exponential", "step"] = "cosine"
+    schedule: Literal["cosine", "linear", "exponential", "step", "restarts"] = "cosine"
     decay: float = 0.97  # factor of the exponential schedule, an epoch, and of the one in steps, a step
     step_epochs: int = 30  # of the schedule in steps
+    restart_epochs: int = 10  # of the first cosine of the schedule with restarts; each lasts twice as long as the last
     momentum: float = 0.9
     nesterov: bool = False
     weight_decay: float
@@ -97,6 +99,7 @@ class SgdSettings(Settings):
         self.require(self.gradient_clip > 0, "gradient_clip", "above 0")
         self.require(self.momentum > 0 or not self.nesterov, "nesterov", "False without momentum")
         self.require(self.step_epochs >= 1, "step_epochs", "at least 1")
+        self.require(self.restart_epochs >= 1, "restart_epochs", "at least 1")
 
     def optimizer(self, parameters: Iterable[nn.Parameter]) -> torch.optim.SGD:
         parameters = list(parameters)
@@ -119,6 +122,11 @@ class SgdSettings(Settings):
                 return self.learning_rate * self.decay**epoch
             case "step":
                 return self.learning_rate * self.decay ** (epoch // self.step_epochs)
+            case "restarts":
+                length = self.restart_epochs
+                while epoch >= length:
+                    epoch, length = epoch - length, 2 * length
+                return self.final_learning_rate + span * (1 + math.cos(math.pi * epoch / length)) / 2
 
 
 class TrainingSettings(DataSettings, SgdSettings):
@@ -126,22 +134,26 @@ class TrainingSettings(DataSettings, SgdSettings):
 
     The network of a NAS-Bench-201 cell has `cells` cells in each of its three stages and a macro-architecture of its
     own: it takes neither reductions nor another stem, nor an auxiliary head, nor drop-path. A `Stack` has its cells
-    and reductions written into it, and `cells` and `reductions` must say the same.
+    and reductions written into it, and `cells` and `reductions` must say the same. A `BlockGenotype` has `stages`
+    for `cells` and `reductions`.
     """
 
     network: Literal["cells", "lenet", "vgg16", "resnet18"] = "cells"
-    genotype: Genotype | BenchmarkCell | Stack | None = None
+    genotype: Genotype | BenchmarkCell | Stack | BlockGenotype | None = None
     cells: int = 20
     channels: int = 36
     reductions: tuple[int, ...] | None = None
     stem: Literal["cifar", "stride2", "imagenet"] = "cifar"
+    stages: tuple[int, ...] = (8, 8, 8)  # blocks in each stage of a network of blocks
     auxiliary_weight: float = 0.0  # of the auxiliary head's loss; 0: no head
-    drop_path: float = 0.0  # probability at the end of a ramp from 0
+    drop_path: float = 0.0  # probability of being dropped, at the end of a ramp from 0
+    dropout: float = 0.0  # probability of being dropped, of a feature before the classifier of a network of blocks
     label_smoothing: float = 0.0
 
     def validate(self) -> None:
         super().validate()
         self.require(0 <= self.drop_path < 1, "drop_path", "at least 0 and below 1")
+        self.require(0 <= self.dropout < 1, "dropout", "at least 0 and below 1")
         self.require(0 <= self.label_smoothing < 1, "label_smoothing", "at least 0 and below 1")
         if self.network == "cells" and isinstance(self.genotype, BenchmarkCell):
             self._check_benchmark()
@@ -169,12 +181,10 @@ class TrainingSettings(DataSettings, SgdSettings):
             raise ConfigError(
                 "TrainingSettings.genotype is missing: give the one to train, such as nascore.PUBLISHED['DARTS_V2']"
             )
-        sizes = {
-            "cells": self.cells,
-            "channels": self.channels,
-            "classes": info.classes,
-            "in_channels": info.channels,
-        }
+        common = {"channels": self.channels, "classes": info.classes, "in_channels": info.channels}
+        if isinstance(self.genotype, BlockGenotype):
+            return self._build_blocks(common)
+        sizes = common | {"cells": self.cells}
         if isinstance(self.genotype, BenchmarkCell):
             return networks.BenchmarkNetwork(self.genotype, **sizes)
         return networks.CellNetwork(
@@ -184,6 +194,12 @@ class TrainingSettings(DataSettings, SgdSettings):
             stem=self.stem,
             auxiliary=self.auxiliary_weight > 0,
         )
+
+    def _build_blocks(self, sizes: dict[str, int]) -> networks.BlockNetwork:
+        if self.stem == "stride2":
+            raise ConfigError("a network of blocks has the stem 'cifar' or 'imagenet', not 'stride2'")
+        sizes = sizes | {"stages": self.stages, "stem": self.stem, "dropout": self.dropout}
+        return networks.BlockNetwork(self.genotype, **sizes, auxiliary=self.auxiliary_weight > 0)
 
     def start(
         self, device: torch.device, seed: int, root: str | Path | None = None, after: Run | None = None

@@ -9,7 +9,10 @@ import nascore
 from nascore.blocks import Block, BlockGenotype, connected, connections
 from nascore.budgets import AdaptiveFlops, AdaptiveMac, Budget, Place, connection_mac
 from nascore.errors import ConfigError, GenotypeError
+from nascore.networks import BlockNetwork, fitted_channels
+from nascore.optimization import Proximal
 from nascore.pruning import Isolated
+from nascore.recipes import dso_nas, find
 from nascore.relaxations import EdgeWeights, Scales
 from nascore.spaces import BlockSpace
 
@@ -186,3 +189,169 @@ def test_isolated_prunes_zeros_and_what_hangs_on_them():
     kept = [edge for edge, lives in zip(SMALL.edges(), left[:, 0].tolist(), strict=True) if lives]
     assert kept == [(0, 2), (0, 4), (2, 4), (2, 5), (4, 5)]
     assert Isolated(warm_up=1).keep(SMALL, strengths, alive, epoch=1)["block"].all()
+
+
+def start(recipe="dso-share", **overrides):
+    torch.manual_seed(0)
+    return find(recipe).at("smoke", **overrides).start(torch.device("cpu"), seed=0)
+
+
+def test_scales_start_at_one_and_have_no_decay():
+    search = start()
+    assert all((alpha == 1).all() for alpha in search.problem.alphas)
+    assert all(group["penalty"].eq(1e-3).all() for group in search.stepper.arch_optimizer.param_groups)
+    with pytest.raises(ConfigError, match="weight_decay"):
+        Proximal(weight_decay=1e-3)
+
+
+@pytest.mark.parametrize(("ratio", "expected"), [((1, 1), 12), ((4, 1), 3), ((3, 2), 8)])
+def test_the_ratio_says_how_often_scales_step(ratio, expected):
+    search = start(optimization__ratio=ratio, optimization__warm_up=0)
+    batch, steps = next(iter(search.train)), 0
+    for _ in range(12):
+        before = [alpha.detach().clone() for alpha in search.problem.alphas]
+        seen = search.stepper.step(batch, batch)
+        moved = any(not torch.equal(old, new) for old, new in zip(before, search.problem.alphas, strict=True))
+        assert moved == (seen.valid is not None)
+        steps += moved
+    assert steps == expected
+
+
+@pytest.mark.parametrize("wrong", [{"ratio": (1, 2)}, {"ratio": (1, 0)}, {"penalty": -1.0}, {"momentum": 1.0}])
+def test_settings_of_the_scales_out_of_range_are_told(wrong):
+    with pytest.raises(ConfigError, match=next(iter(wrong))):
+        Proximal(**wrong)
+
+
+def test_a_budgets_factors_follow_what_is_alive():
+    search = start("dso-full", optimization__penalty=0.5)
+    first = search.stepper.arch_optimizer.param_groups[0]
+    assert (first["penalty"] == 0.5).all()
+    search._keep({kind: torch.zeros_like(mask) for kind, mask in search.architecture.alive.items()})
+    assert (first["penalty"] == 0).all()
+
+
+@pytest.mark.parametrize(("penalty", "left"), [(1e4, "none"), (0.0, "all")])
+def test_penalties_that_prune_all_or_nothing(penalty, left):
+    """The search goes on either way, and its result says what happened."""
+    search = start(optimization__penalty=penalty, optimization__warm_up=0)
+    rows = [search.run_epoch() for _ in range(2)]
+    result = search.result()
+    every = len(search.settings.space.edges())
+    assert rows[-1]["alive"] == (0 if left == "none" else every)
+    assert [len(kept) for kept in result.genotype.blocks] == [0 if left == "none" else every]
+    network = BlockNetwork(result.genotype, stages=(1, 1), channels=4, in_channels=1)
+    assert network(torch.randn(2, 1, 8, 8)).shape == (2, 10)
+
+
+def test_a_search_without_split_reports_no_validation():
+    assert not any("valid" in name for name in start("dso-share-unsplit", optimization__warm_up=0).run_epoch())
+
+
+# -- derived networks -------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=30)
+@given(st.data())
+def test_the_network_of_a_genotype_computes_what_the_supernet_does(data):
+    """With scales of 1, which derived networks have not, and the same weights."""
+    torch.manual_seed(0)
+    supernet = SMALL.supernet(3, 10).eval()
+    for norm in supernet.modules():
+        if isinstance(norm, torch.nn.BatchNorm2d):
+            norm.bias.data.normal_()
+            norm.running_mean.normal_()
+            norm.running_var.uniform_(0.5, 2)
+    left = SMALL.connected(torch.tensor([[data.draw(st.booleans())] for _ in SMALL.edges()]))
+    arrows = [("scale", *edge) for edge, lives in zip(SMALL.edges(), left[:, 0].tolist(), strict=True) if lives]
+    genotype = SMALL.genotype({"block": arrows})
+    network = BlockNetwork(genotype, stages=(1, 1), channels=4).eval()
+    for name in ("stem", "reductions", "classifier"):
+        getattr(network, name).load_state_dict(getattr(supernet, name).state_dict(), strict=False)
+    for block, source in zip(network.blocks, supernet.blocks, strict=True):
+        for node, operation in zip(block.block.operations(), block.operations, strict=True):
+            operation.load_state_dict(source.operations[node - 1].state_dict(), strict=False)
+        if block.reduce:
+            columns = torch.cat([source._columns(node) for node in block.reads[SMALL.output]], dim=1)
+            block.reduce[0].weight.data.copy_(columns)
+            block.reduce[1].load_state_dict(source.norm.state_dict(), strict=False)
+    images = torch.randn(2, 3, 8, 8)
+    assert torch.allclose(network(images), supernet(images, weights_of(SMALL, alive=left)), atol=1e-5)
+
+
+@given(st.data())
+@settings(max_examples=20)
+def test_a_network_of_blocks_has_the_counted_size(data):
+    space = BlockSpace(levels=2, stages=(1, 2), channels=4, shared=data.draw(st.booleans()))
+    kept = [data.draw(st.integers(0, 30)) for _ in space.cell_types()]
+    genotype = space.random(torch.Generator().manual_seed(data.draw(st.integers(0, 99))), kept)
+    network = BlockNetwork(genotype, stages=(1, 2), channels=4)
+    blocks = list(genotype.cells().values()) * (3 if space.shared else 1)
+    size = 9 * 3 * 4 + 2 * 4 + (1 + 9) * 4 * 8 + 2 * 2 * 8 + 8 * 10 + 10
+    for block, c in zip(blocks, (4, 8, 8), strict=True):
+        for name in block.operations().values():
+            size += 2 * c + (int(name[-1]) ** 2 * c + c * c if "conv" in name else 0)
+        outputs = sum(target == block.output for _, target in block.kept)
+        size += outputs * c * c + 2 * c if outputs else 0
+    assert sum(p.numel() for p in network.parameters()) == size
+
+
+def test_dropping_is_named_as_dropping(generator):
+    genotype = BlockGenotype(("sep_conv_3x3",), 1, (((0, 1), (1, 2)),))
+    network = BlockNetwork(genotype, stages=(1, 1), channels=4, dropout=0.75, auxiliary=True).train()
+    assert network.dropout.p == 0.75
+    _, auxiliary = network.with_auxiliary(torch.randn(2, 3, 8, 8))
+    assert auxiliary.shape == (2, 10) and network.eval().with_auxiliary(torch.randn(2, 3, 8, 8))[1] is None
+    network.train()
+    shares = []
+    for block in network.blocks:  # the ramp over depth: half of it in the first of two
+        block.operations[0].register_forward_hook(lambda module, inputs, output: torch.ones_like(output))
+        block.reduce.register_forward_pre_hook(
+            lambda module, inputs: shares.append(float((inputs[0] == 0).float().mean()))
+        )
+    network.with_auxiliary(torch.randn(2000, 3, 4, 4), drop_path=0.6, generator=generator)
+    assert [float(share) for share in shares] == pytest.approx([0.3, 0.6], abs=0.03)
+
+
+def test_channels_are_fitted_to_a_budget():
+    genotype = BlockGenotype(("sep_conv_3x3",), 1, (((0, 1), (1, 2)),))
+
+    def make(channels):
+        return BlockNetwork(genotype, stages=(1, 1), channels=channels)
+
+    for budget in ({"parameters": 5e4}, {"macs": 2e6}):
+        (name, most) = next(iter(budget.items()))
+        channels = fitted_channels(make, (3, 8, 8), **budget)
+        assert getattr(nascore.count(make(channels), (3, 8, 8)), name) <= most
+        assert getattr(nascore.count(make(channels + 2), (3, 8, 8)), name) > most
+    with pytest.raises(ConfigError, match="too few"):
+        fitted_channels(make, (3, 8, 8), parameters=10)
+    with pytest.raises(ConfigError, match="unknown budget"):
+        fitted_channels(make, (3, 8, 8), seconds=1.0)
+
+
+def test_genotypes_and_stages_must_fit():
+    genotype = BlockGenotype(("sep_conv_3x3",), 1, ((), ()))
+    with pytest.raises(ConfigError, match="2 blocks, and stages"):
+        BlockNetwork(genotype, stages=(1, 2))
+    with pytest.raises(ConfigError, match="one stage"):
+        BlockNetwork(genotype, stages=(2,), auxiliary=True)
+
+
+def test_cosine_restarts_last_twice_as_long_each_time():
+    """10 + 20 + ... + 320 = 630 epochs, each from 0.05 down (section 4.2)."""
+    settings = find("dso-retraining").settings
+    rates = [settings.learning_rate_at(epoch) for epoch in range(settings.epochs)]
+    starts = [epoch for epoch, rate in enumerate(rates) if rate == 0.05]
+    assert starts == [0, 10, 30, 70, 150, 310] and 310 + 320 == settings.epochs
+    assert rates[155 + 75] == pytest.approx((0.05 + 0.001) / 2, abs=5e-3)
+    assert min(rates) > 0.001 and rates[629] == pytest.approx(0.001, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", [recipe.name for recipe in dso_nas.RECIPES if "imagenet" not in recipe.name])
+def test_every_recipe_runs(name, tmp_path):
+    genotype = (
+        {} if name != "dso-retraining" else {"genotype": BlockGenotype(("sep_conv_3x3",), 1, (((0, 1), (1, 2)),))}
+    )
+    run = nascore.run(name, profile="smoke", device="cpu", root=tmp_path, progress=False, **genotype)
+    assert isinstance(run.genotype, BlockGenotype)

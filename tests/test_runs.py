@@ -15,6 +15,7 @@ import torch
 
 import nascore
 from nascore import checkpoints, files, paths, records, runs
+from nascore.blocks import BlockGenotype
 from nascore.errors import ConfigError, DamageWarning, RunError
 from nascore.gal import Gal
 from nascore.genotypes import PUBLISHED
@@ -37,6 +38,11 @@ STAGED |= {"stages": (Stage(cells=3, operations=3, skip_dropout=0.5), Stage(cell
 # pruned adversarially half way, the masks' step between two of its interval, with noise
 NODES = {"epochs": 5, "step_epochs": 3, "mask_interval": 3, "imitation": 50.0, "sparsity": 3.0, "noise": 0.3}
 NODES |= {"gradient_clip": 1e3}
+# pruned half way, with a step of the scales owed at each epoch's end
+SCALES = {"epochs": 5, "train_images": 150, "optimization__warm_up": 1, "optimization__penalty": 1.0}
+SCALES |= {"optimization__learning_rate": 0.1, "optimization__ratio": (2, 1), "batch_size": 25}
+BLOCKS = {"epochs": 5, "genotype": BlockGenotype(("sep_conv_3x3",), 1, (((0, 1), (1, 2)),)), "drop_path": 0.3}
+BLOCKS |= {"dropout": 0.3}
 CASES = {
     "search": ("darts", SEARCH),
     "pruned": ("sparse-darts", PRUNED),
@@ -49,6 +55,8 @@ CASES = {
     "benchmark": ("retraining", CELL),
     "dropout": ("retraining", DROPOUT),
     "node pruning": ("gal-pruning-mnist", NODES),
+    "scales": ("dso-full-4-to-1", SCALES),
+    "blocks": ("dso-retraining", BLOCKS),
 }
 BEFORE = {"node pruning": "gal-training-mnist"}  # what a case goes on from, trained in a folder beside its own
 
@@ -161,6 +169,8 @@ def test_the_callers_generator_is_left_alone(tmp_path):
 
 
 def test_a_case_is_pruned_half_way(undisturbed):
+    alive = undisturbed["scales"].history.alive
+    assert alive[1] > alive[4] > 0
     kept = undisturbed["node pruning"].history.kept
     assert 20 > kept[1] > kept[4] > 0
     assert undisturbed["staged"].history.dropped.tolist() == [0, 0, 10, 0, 0, 0]
@@ -172,7 +182,8 @@ def test_a_case_is_pruned_half_way(undisturbed):
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("done", [0, 1, 3])
 def test_an_interrupted_run_goes_on_to_the_same_bits(case, done, undisturbed, tmp_path, monkeypatch, capsys):
-    task = {"retraining": Training, "pdarts": StagedSearch, "gal-pruning-mnist": Gal}.get(CASES[case][0], Search)
+    others = {"retraining": Training, "dso-retraining": Training, "pdarts": StagedSearch, "gal-pruning-mnist": Gal}
+    task = others.get(CASES[case][0], Search)
     run_epoch = task.run_epoch
 
     def interrupted(self):

@@ -168,6 +168,10 @@ def test_profiles_change_numbers_only(name):
         "speakers",
         "step_epochs",
         "sparsity",
+        "penalty",
+        "levels",
+        "dropout",
+        "restart_epochs",
         "imitation",
     }
     for profile, changes in recipe.profiles.items():

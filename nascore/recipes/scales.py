@@ -202,3 +202,67 @@ def stacked_search(name: str) -> dict[str, dict]:
         "demo": images["demo"] | small | {"epochs": 6, "optimization__learning_rate": 0.02},
         "gpu": images["gpu"] | {"epochs": 25, "batch_size": 128, "learning_rate": 0.1, "precision": "bfloat16"},
     }
+
+
+def block_search(changes: dict) -> dict[str, dict]:
+    """A search of DSO-NAS's blocks; one that does not pretrain goes without those epochs."""
+    small = {"space__stages": (2, 2), "space__channels": 8, "optimization__learning_rate": 0.05}
+    small |= {"learning_rate": 0.05, "final_learning_rate": 0.05}
+    sizes = {
+        "smoke": _SMOKE | small | {"space__levels": 2, "space__stages": (1, 1), "space__channels": 4},
+        "demo": _DEMO | small | {"batch_size": 32, "optimization__penalty": 0.1},
+        "gpu": _GPU | {"space__stages": (3, 3, 3), "space__channels": 24, "final_learning_rate": 0.1},
+    }
+    lengths = {"smoke": (2, 3), "demo": (4, 12), "gpu": (20, 40)}  # epochs of pretraining and of the search
+    for profile, (before, during) in lengths.items():
+        pretrains = "optimization__warm_up" not in changes
+        sizes[profile] |= {"epochs": during + before * pretrains, "optimization__warm_up": before * pretrains}
+    return sizes
+
+
+# networks of blocks, trained from scratch
+BLOCK_RETRAINING = {
+    "smoke": {
+        "dataset": "digits",
+        "train_images": 200,
+        "test_images": 100,
+        "epochs": 3,
+        "restart_epochs": 1,
+        "batch_size": 32,
+        "stages": (1, 1),
+        "channels": 4,
+        "cutout": 2,
+    },
+    "demo": {
+        "dataset": "digits",
+        "train_images": 1000,
+        "epochs": 14,
+        "restart_epochs": 2,
+        "batch_size": 64,
+        "stages": (2, 2),
+        "channels": 8,
+        "cutout": 0,
+        "drop_path": 0.0,
+        "dropout": 0.0,
+        "auxiliary_weight": 0.0,
+    },
+    "gpu": {"epochs": 70, "stages": (3, 3, 3), "channels": 24, "precision": "bfloat16"},
+}
+
+_TINY = {"dataset": "folder:tiny_imagenet", "image_size": 64}
+BLOCK_IMAGENET = {
+    "smoke": _TINY
+    | {"train_images": 60, "test_images": 30, "epochs": 1, "batch_size": 20, "stages": (1, 1, 1, 1), "channels": 4},
+    "demo": _TINY | {"epochs": 12, "batch_size": 32, "learning_rate": 0.1, "stages": (1, 1, 2, 1), "channels": 8},
+    "gpu": _TINY | {"epochs": 60, "batch_size": 128, "learning_rate": 0.1, "channels": 24, "precision": "bfloat16"},
+}
+_TINY_SEARCH = _TINY | {"learning_rate": 0.05, "final_learning_rate": 0.05, "optimization__learning_rate": 0.05}
+BLOCK_IMAGENET_SEARCH = {
+    "smoke": _TINY_SEARCH
+    | {"train_images": 60, "epochs": 2, "batch_size": 15, "optimization__warm_up": 1}
+    | {"space__stages": (1, 1, 1, 1), "space__channels": 4, "space__levels": 2},
+    "demo": _TINY_SEARCH
+    | {"epochs": 12, "batch_size": 32, "optimization__warm_up": 3, "optimization__penalty": 0.1}
+    | {"space__stages": (1, 1, 2, 1), "space__channels": 8},
+    "gpu": _TINY | {"epochs": 40, "batch_size": 128, "optimization__warm_up": 15, "space__channels": 24},
+}
