@@ -32,6 +32,7 @@ class Relaxation(Settings):
 
     samples: ClassVar[bool] = False  # whether each forward pass computes a draw of its own
     anneals: ClassVar[bool] = False  # whether `progress` matters
+    outruns_statistics: ClassVar[bool] = False  # whether BatchNorm's running statistics lag behind the weights
 
     def strengths(self, alpha: Tensor, alive: Tensor, progress: float = 0.0) -> Tensor:
         """What derivation, pruning and figures read, without randomness: (edges, operations), 0 where not alive."""
@@ -89,6 +90,8 @@ class Scales(Relaxation):
 
     They are free, and none is weighed against another.
     """
+
+    outruns_statistics: ClassVar[bool] = True  # as scales shrink, so does what BatchNorm sees
 
     def strengths(self, alpha: Tensor, alive: Tensor, progress: float = 0.0) -> Tensor:
         return alpha.masked_fill(~alive, 0.0)

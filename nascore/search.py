@@ -229,10 +229,11 @@ class Search:
         if self.held_out is None:
             return {}
         # where passes draw, the running statistics are those of no network in particular: batches bring their own
-        drawing = self.settings.relaxation.samples
-        supernet = self.problem.supernet.train(drawing)
+        relaxation = self.settings.relaxation
+        stale = relaxation.samples or relaxation.outruns_statistics
+        supernet = self.problem.supernet.train(stale)
         self.skips.drop(0.0)
-        with frozen_statistics(supernet) if drawing else nullcontext():
+        with frozen_statistics(supernet) if stale else nullcontext():
             return evaluate(self.problem.logits, self.held_out, self.device).named("valid")
 
     def _weights(self) -> dict[str, Tensor]:

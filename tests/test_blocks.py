@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import nascore
 from nascore.blocks import Block, BlockGenotype, connected, connections
-from nascore.budgets import AdaptiveFlops, AdaptiveMac, Budget, Place, connection_mac
+from nascore.budgets import AdaptiveFlops, AdaptiveMac, Budget, Latency, Place, connection_mac, measured_latency
 from nascore.errors import ConfigError, GenotypeError
 from nascore.networks import BlockNetwork, fitted_channels
 from nascore.optimization import Proximal
@@ -156,7 +156,7 @@ def test_batchnorm_has_no_scale_of_its_own():
 
 def test_memory_access_has_the_constants_of_the_authors_code():
     """0.986, 1, 0.447 and 0.448 in the second stage of their CIFAR network: 96 channels, 16 x 16 pixels."""
-    space, here = BlockSpace(), Place(96, 256)
+    space, here = BlockSpace(), Place(1, 96, 256)
     costs = [connection_mac(space, target, here) for target in (1, 2, 3, 4, space.output)]
     assert [round(cost / max(costs), 3) for cost in costs] == [0.986, 1.0, 0.447, 0.447, 0.448]
 
@@ -175,6 +175,20 @@ def test_budgets_by_hand():
     mac = AdaptiveMac().factors(space, alive)
     assert max(float(factor.max()) for factor in mac.values()) == 1
     assert mac["block1"][space.edges().index((0, 2))] < mac["block1"][space.edges().index((0, 1))]
+
+
+def test_measured_latency_is_a_value_that_penalises_what_is_slow():
+    space = BlockSpace(levels=1, candidates=("sep_conv_5x5", "max_pool_3x3"), stages=(1, 1), channels=8, shared=False)
+    alive = {kind: torch.ones(len(space.edges()), 1, dtype=torch.bool) for kind in space.cell_types()}
+    given = Latency(seconds=((4.0, 1.0, 2.0), (2.0, 0.5, 1.0)))
+    factors = given.factors(space, alive)
+    assert space.edges() == [(0, 1), (0, 2), (1, 3), (2, 3)]
+    assert factors["block1"][:, 0].tolist() == [1, 0.25, 0.5, 0.5] and factors["block2"][0, 0] == 0.5
+    measured = measured_latency(space, batch_size=4, image_size=16, repeats=3)
+    assert all(seconds > 0 for times in measured.seconds for seconds in times)
+    assert nascore.config.from_dict(nascore.config.to_dict(measured)) == measured
+    with pytest.raises(ConfigError, match="measure them anew"):
+        Latency(seconds=((1.0, 1.0, 1.0),)).factors(space, alive)
 
 
 # -- the search -------------------------------------------------------------------------------------------------------

@@ -39,8 +39,9 @@ STAGED |= {"stages": (Stage(cells=3, operations=3, skip_dropout=0.5), Stage(cell
 NODES = {"epochs": 5, "step_epochs": 3, "mask_interval": 3, "imitation": 50.0, "sparsity": 3.0, "noise": 0.3}
 NODES |= {"gradient_clip": 1e3}
 # pruned half way, with a step of the scales owed at each epoch's end
-SCALES = {"epochs": 5, "train_images": 150, "optimization__warm_up": 1, "optimization__penalty": 1.0}
-SCALES |= {"optimization__learning_rate": 0.1, "optimization__ratio": (2, 1), "batch_size": 25}
+SCALES = {"epochs": 5, "train_images": 150, "optimization__warm_up": 1, "optimization__penalty": 0.08}
+SCALES |= {"optimization__learning_rate": 1.0, "optimization__momentum": 0.5, "optimization__ratio": (2, 1)}
+SCALES |= {"batch_size": 25}
 BLOCKS = {"epochs": 5, "genotype": BlockGenotype(("sep_conv_3x3",), 1, (((0, 1), (1, 2)),)), "drop_path": 0.3}
 BLOCKS |= {"dropout": 0.3}
 CASES = {

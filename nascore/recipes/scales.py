@@ -210,7 +210,7 @@ def block_search(changes: dict) -> dict[str, dict]:
     small |= {"learning_rate": 0.05, "final_learning_rate": 0.05}
     sizes = {
         "smoke": _SMOKE | small | {"space__levels": 2, "space__stages": (1, 1), "space__channels": 4},
-        "demo": _DEMO | small | {"batch_size": 32, "optimization__penalty": 0.1},
+        "demo": _DEMO | small | {"batch_size": 32, "optimization__penalty": 0.05},
         "gpu": _GPU | {"space__stages": (3, 3, 3), "space__channels": 24, "final_learning_rate": 0.1},
     }
     lengths = {"smoke": (2, 3), "demo": (4, 12), "gpu": (20, 40)}  # epochs of pretraining and of the search
