@@ -1,5 +1,6 @@
 """The kinds of cells that networks are stacked from: names, colours, and rows of small squares."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from matplotlib.axes import Axes
@@ -42,6 +43,11 @@ def cell_name(kind: str) -> str:
     if kind == "reduce":
         return "reduction cell"
     return f"normal cell {kind.removeprefix('normal')}".strip() if kind.startswith("normal") else kind
+
+
+def block_name(kind: str) -> str:
+    """What a title calls a type of block: "block 1" for `block1` (`nascore.blocks.block_types`)."""
+    return re.sub(r"(?<=[a-z])(?=\d)", " ", kind)
 
 
 def check_kinds(kinds: Sequence[str], network: str) -> None:
