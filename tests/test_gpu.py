@@ -6,8 +6,9 @@ import torch
 import nascore
 from nascore.architecture import Architecture
 from nascore.cuda import Replayed
+from nascore.gal import Gal
 from nascore.genotypes import PUBLISHED
-from nascore.recipes import darts
+from nascore.recipes import darts, find
 from nascore.relaxations import Softmax
 from nascore.search import Search
 from nascore.spaces import CellSpace, NasBench201
@@ -99,3 +100,35 @@ def test_an_interrupted_search_goes_on(tmp_path, monkeypatch):
         nascore.run("darts", profile="smoke", device="cuda", root=tmp_path, progress=False)
     assert list(tmp_path.glob("*/checkpoint-00001-*.pt"))
     assert len(nascore.run("darts", profile="smoke", device="cuda", root=tmp_path, progress=False).history) == 2
+
+
+def test_nodes_are_pruned_on_the_gpu_and_the_run_goes_on(tmp_path, monkeypatch):
+    here = {"profile": "smoke", "device": "cuda", "root": tmp_path, "progress": False}
+    before = nascore.run("gal-training-mnist", **here)
+    run_epoch = Gal.run_epoch
+
+    def interrupted(self):
+        if self.epoch == 2:
+            raise KeyboardInterrupt
+        return run_epoch(self)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Gal, "run_epoch", interrupted)
+        nascore.run("gal-pruning-mnist", after=before, **here)
+    found = nascore.run("gal-pruning-mnist", after=before, **here)
+    assert len(found.history) == 4 and found.metrics["kept"] < found.metrics["nodes"]
+
+
+@pytest.mark.parametrize("ratio", [(1, 1), (2, 1)])
+def test_a_recorded_search_of_blocks_is_the_search(ratio, monkeypatch):
+    found = []
+    for warm_up in (Replayed.WARM_UP, 10**9):
+        monkeypatch.setattr(Replayed, "WARM_UP", warm_up)
+        torch.manual_seed(0)
+        settings = find("dso-share").at("smoke", optimization__ratio=ratio, optimization__warm_up=0, epochs=3)
+        search = settings.start(torch.device("cuda"), seed=0)
+        for _ in range(3):
+            search.run_epoch()
+        assert not search._replayed._failed
+        found.append(search.architecture.state_dict()["alpha"]["block"])
+    torch.testing.assert_close(*found, rtol=1e-2, atol=1e-3)
