@@ -123,9 +123,10 @@ class RunFolder:
         )
         return None
 
-    def finish(self, task: Task, rows: list[dict[str, float]]) -> None:
+    def finish(self, task: Task, rows: list[dict[str, float]]) -> tuple[str, ...]:
+        """Write the record, its result last; returns what there is to say of that."""
         if not self.team.leads:
-            return
+            return ()
         result = task.result()
         files = {CONFIG: sha256((self.path / CONFIG).read_bytes()), HISTORY: self.save_history(rows)}
         if result.architecture is not None:
@@ -139,9 +140,11 @@ class RunFolder:
             "environment": environment(self.device),
             "files": files,
         }
+        record |= {"remarks": list(result.remarks)} if result.remarks else {}
         self.write(RESULT, json.dumps(record, indent=1, allow_nan=False) + "\n")
         for path in (*self.checkpoints(), *self.path.glob("*.damaged")):
             path.unlink()
+        return result.remarks
 
 
 def _to_bytes(state: dict[str, Any]) -> bytes:

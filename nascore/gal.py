@@ -25,7 +25,7 @@ from nascore.errors import ConfigError
 from nascore.genotypes import INPUTS, Genotype, Stack
 from nascore.masked import MaskedNetwork
 from nascore.networks import CellNetwork
-from nascore.node_pruning import Empty, Rule, every_node, magnitudes, pruned
+from nascore.node_pruning import Empty, Kept, Rule, every_node, magnitudes, pruned
 from nascore.proximal import ProximalGradient
 from nascore.records import ArchitectureHistory, Result, Run
 from nascore.training import (
@@ -278,7 +278,7 @@ class Gal:
         sizes = {"baseline_": networks.count(self.baseline, self.shape), "": self._count(after)}
         metrics = {f"{which}{name}": value for which, size in sizes.items() for name, value in size._asdict().items()}
         metrics |= {"nodes": sum(map(len, every_node(before))), "empty_cells": sum(not nodes for nodes in kept)}
-        return Result(metrics, genotype=after, architecture=self._history())
+        return Result(metrics, genotype=after, architecture=self._history(), remarks=_remarks(before, kept))
 
     def _count(self, stack: Stack) -> networks.Count:
         return networks.count(CellNetwork(stack, **self.network.sizes), self.shape)
@@ -292,6 +292,12 @@ class Gal:
             padded = np.pad(seen, ((0, 0), (0, 0), (0, most - seen.shape[2])), constant_values=np.nan)
             cells[f"cell {at + 1}"] = dict(zip(("weight", "magnitude"), padded[..., None], strict=True))
         return ArchitectureHistory(cells, edges, ("mask",))
+
+
+def _remarks(before: Stack, kept: Kept) -> tuple[str, ...]:
+    if kept == every_node(before):
+        return ("no node was pruned: the penalty is too small for so few steps, give a larger sparsity or more epochs",)
+    return () if any(kept) else ("every node was pruned: give a smaller sparsity",)
 
 
 def _networks(after: Run, settings: GalSettings, info: Info, device: torch.device) -> tuple[CellNetwork, MaskedNetwork]:

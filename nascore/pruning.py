@@ -27,6 +27,10 @@ class Pruning(Settings):
         """
         return alive
 
+    def remarks(self, alive: Masks) -> tuple[str, ...]:
+        """What a user should be told where a search ends with `alive`."""
+        return ()
+
 
 class Zeros(Pruning):
     """What has the weight exactly 0 is dropped for good (sparse DARTS, section 4), after `warm_up` epochs."""
@@ -51,6 +55,13 @@ class Isolated(Zeros):
         if epoch <= self.warm_up:
             return alive
         return {kind: space.connected(mask & (strengths[kind].cpu() != 0)) for kind, mask in alive.items()}
+
+    def remarks(self, alive: Masks) -> tuple[str, ...]:
+        if all(mask.all() for mask in alive.values()):
+            return ("nothing was pruned: the penalty is too small for so few steps, give a larger one or more epochs",)
+        if not any(mask.any() for mask in alive.values()):
+            return ("everything was pruned and all blocks are the identity: give a smaller penalty",)
+        return ()
 
 
 class Gradual(Pruning):

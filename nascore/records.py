@@ -73,11 +73,12 @@ class ArchitectureHistory:
 
 @dataclass(frozen=True)
 class Result:
-    """What a task hands over when it is done: single numbers, and what it found."""
+    """What a task hands over when it is done: single numbers, what it found, and what its user should be told of it."""
 
     metrics: dict[str, float] = field(default_factory=dict)
     genotype: AnyGenotype | None = None
     architecture: ArchitectureHistory | None = None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,11 @@ class Run:
     def environment(self) -> dict[str, Any]:
         """Where it ran: versions, device, threads, git commit, date."""
         return self.result["environment"]
+
+    @property
+    def remarks(self) -> list[str]:
+        """What its user should know of the result, such as that nothing was pruned; mostly nothing."""
+        return self.result.get("remarks", [])
 
     @property
     def seconds(self) -> float:

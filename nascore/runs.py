@@ -158,8 +158,10 @@ def _compute(folder: RunFolder, task: Task, progress: bool) -> None:
             folder.save_checkpoint(task, rows)
             folder.save_history(rows)
             bar.update()
-    folder.finish(task, rows)
+    remarks = folder.finish(task, rows)
     say(f"finished {name} in {sum(row['seconds'] for row in rows):.0f} s")
+    for remark in remarks:
+        say(f"note: {remark}")
 
 
 def _workers(folder: RunFolder) -> str:

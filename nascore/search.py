@@ -290,7 +290,9 @@ class Search:
             "edges_with_several_survivors": int((survivors > 1).sum()),
             "nodes_without_inputs": _empty_nodes(space, genotype),
         }
-        return Result(metrics, genotype=genotype, architecture=self._history(snapshots or self.snapshots))
+        history = self._history(snapshots or self.snapshots)
+        remarks = self.settings.pruning.remarks(self.architecture.alive)
+        return Result(metrics, genotype=genotype, architecture=history, remarks=remarks)
 
     def _history(self, snapshots: Sequence[Snapshot]) -> ArchitectureHistory:
         space = self.settings.space

@@ -254,6 +254,7 @@ def test_penalties_that_prune_all_or_nothing(penalty, left):
     every = len(search.settings.space.edges())
     assert rows[-1]["alive"] == (0 if left == "none" else every)
     assert [len(kept) for kept in result.genotype.blocks] == [0 if left == "none" else every]
+    assert result.remarks[0].startswith("everything was pruned" if left == "none" else "nothing was pruned")
     network = BlockNetwork(result.genotype, stages=(1, 1), channels=4, in_channels=1)
     assert network(torch.randn(2, 1, 8, 8)).shape == (2, 10)
 

@@ -190,6 +190,13 @@ def test_masks_that_start_normal_lose_their_negative_half_in_the_first_step(base
     assert (left[start_masks < -0.5] == 0).all() and (left >= 0).all()
 
 
+@pytest.mark.parametrize(("sparsity", "said"), [(1e-9, "no node was pruned"), (1e3, "every node was pruned")])
+def test_penalties_that_prune_nothing_or_everything_are_told(sparsity, said, baseline, capsys):
+    found = run(baseline, sparsity=sparsity)
+    assert found.remarks[0].startswith(said) and f"note: {said}" in capsys.readouterr().out
+    assert nascore.CellNetwork(found.genotype, channels=4, in_channels=1)(torch.randn(2, 1, 8, 8)).shape == (2, 10)
+
+
 # -- what comes out ---------------------------------------------------------------------------------------------------
 
 
