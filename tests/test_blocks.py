@@ -81,7 +81,11 @@ def test_random_structures_have_as_many_connections_as_asked_for(generator):
     space = BlockSpace(shared=False, stages=(1, 2), channels=4)
     full = space.random(generator, [128, 0, 128])
     assert [len(kept) for kept in full.blocks] == [128, 0, 128]
-    assert all(len(kept) <= 64 for kept in space.random(generator).blocks)
+    assert all(abs(len(kept) - 64) <= 8 for kept in space.random(generator).blocks)
+    few = [space.random(generator, [10, 20, 30]) for _ in range(20)]
+    assert len(set(few)) == 20
+    sizes = torch.tensor([[len(kept) for kept in each.blocks] for each in few]).float().mean(dim=0)
+    assert (sizes - torch.tensor([10, 20, 30])).abs().max() < 3
     for wrong in ([1, 2], [129, 0, 0], [-1, 0, 0]):
         with pytest.raises(ConfigError, match="kept must be"):
             space.random(generator, wrong)

@@ -75,17 +75,22 @@ class BlockSpace(Space):
         return BlockGenotype(self.candidates, self.levels, tuple(blocks))
 
     def random(self, generator: torch.Generator, kept: Sequence[int] | None = None) -> BlockGenotype:
-        """Of each block's connections as many as `kept` says (None: half), drawn uniformly, without isolated ones.
+        """Blocks of about as many connections as `kept` says (None: half of them), none of them isolated.
 
-        Raises `ConfigError` for more than there are, or another number of blocks.
+        Connections are added in random order, and those that are not isolated counted; of all these beginnings that
+        which comes nearest is taken, the shortest of equals. Raises `ConfigError` for more connections than there are,
+        or another number of blocks.
         """
         edges, kinds = self.edges(), self.cell_types()
         kept = [len(edges) // 2] * len(kinds) if kept is None else list(kept)
         if len(kept) != len(kinds) or not all(0 <= count <= len(edges) for count in kept):
             raise ConfigError(f"kept must be {len(kinds)} numbers from 0 to {len(edges)}, not {kept}")
-        drawn = [torch.randperm(len(edges), generator=generator)[:count].tolist() for count in kept]
-        chosen = {kind: [(SCALE, *edges[at]) for at in places] for kind, places in zip(kinds, drawn, strict=True)}
-        return self.genotype(chosen)
+        blocks = []
+        for count in kept:
+            order = [edges[at] for at in torch.randperm(len(edges), generator=generator).tolist()]
+            beginnings = (connected(order[:most], self.output) for most in range(len(edges) + 1))
+            blocks.append(min(beginnings, key=lambda left: abs(len(left) - count)))
+        return BlockGenotype(self.candidates, self.levels, tuple(blocks))
 
 
 class ShiftNorm(nn.BatchNorm2d):
