@@ -11,6 +11,7 @@ None of them shows it.
     figures.save(figure, "darts/cells", figures.genotype_table(run.genotype), runs=[run])
 """
 
+from nascore.figures.blocks import draw_block, draw_blocks
 from nascore.figures.cells import draw_cell, draw_genotype, drawn_boxes, genotype_table
 from nascore.figures.change import draw_change
 from nascore.figures.correlation import draw_correlation
@@ -25,7 +26,7 @@ from nascore.figures.images import draw_images
 from nascore.figures.kept import draw_kept
 from nascore.figures.landscape import draw_landscape
 from nascore.figures.masks import draw_masks
-from nascore.figures.network import draw_network
+from nascore.figures.network import draw_network, draw_stages_of_blocks
 from nascore.figures.ranks import draw_ranks
 from nascore.figures.routes import Arrow
 from nascore.figures.sampling import draw_sampling
@@ -34,6 +35,7 @@ from nascore.figures.spectrograms import draw_spectrograms
 from nascore.figures.speed import draw_speed
 from nascore.figures.stages import draw_stages
 from nascore.figures.style import COLUMN, OPERATION_COLOURS, PAGE, node_name, operation_look, style
+from nascore.figures.subgraphs import draw_block_search, draw_pruning_of_a_graph
 from nascore.figures.survivors import draw_survivors
 from nascore.figures.tradeoff import draw_tradeoff
 from nascore.figures.weights import draw_weights
@@ -45,6 +47,9 @@ __all__ = [
     "Arrow",
     "Box",
     "draw_adversarial",
+    "draw_block",
+    "draw_block_search",
+    "draw_blocks",
     "draw_cell",
     "draw_change",
     "draw_comparison",
@@ -61,11 +66,13 @@ __all__ = [
     "draw_masks",
     "draw_network",
     "draw_pipeline",
+    "draw_pruning_of_a_graph",
     "draw_ranks",
     "draw_sampling",
     "draw_spectrograms",
     "draw_speed",
     "draw_stages",
+    "draw_stages_of_blocks",
     "draw_survivors",
     "draw_tradeoff",
     "draw_training",

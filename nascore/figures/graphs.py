@@ -11,6 +11,7 @@ from nascore.figures.style import INK, node_name
 
 NODE = 8.5  # points: the radius of a node
 _GIVEN, _COMPUTED = "#f4f0e1", "#e8eef6"  # faces of a cell's inputs and output, and of its other nodes
+REMOVED = "#b0b0b0"
 
 Place = tuple[float, float]
 Edge = tuple[int, int]  # (source, target)
@@ -43,12 +44,19 @@ def draw_nodes(ax: Axes, places: Sequence[Place], inputs: int, *, output: bool =
         draw_node(ax, place, "$c_k$" if last else node_name(node, inputs), given=node < inputs or last, points=points)
 
 
-def draw_node(ax: Axes, place: Place, name: str, *, given: bool = False, points: float = 6.0) -> None:
-    """A circle with its name; `given` is what comes from other cells or goes to them, named in type of `points`."""
+def draw_node(
+    ax: Axes, place: Place, name: str, *, given: bool = False, removed: bool = False, points: float = 6.0
+) -> None:
+    """A circle with its name; `given` is what comes from other cells or goes to them, named in type of `points`.
+
+    One that is `removed` is pale and dashed.
+    """
     # grows with its name, and keeps within what `circle` leaves at the edge
     radius = NODE + (0.9 * (points - 6.0) if given else 0.0)
-    ax.add_patch(Circle(place, radius, fc=_GIVEN if given else _COMPUTED, ec=INK, lw=0.6, zorder=4))
-    ax.text(*place, name, ha="center", va="center_baseline", fontsize=points if given else 7.0, zorder=5)
+    face, colour, line = ("white", REMOVED, "--") if removed else (_GIVEN if given else _COMPUTED, INK, "-")
+    ax.add_patch(Circle(place, radius, fc=face, ec=colour, lw=0.6, ls=line, zorder=4))
+    size = points if given else 7.0
+    ax.text(*place, name, color=colour, ha="center", va="center_baseline", fontsize=size, zorder=5)
 
 
 def draw_arrow(ax: Axes, ends: Sequence[Place], **look) -> None:

@@ -24,8 +24,38 @@ _PART, _LENS = 62.0, 22.0  # points: how high the enlarged part is; between the 
 _ARC = 0.36  # how much the arrows that skip a cell are bent
 _TINT, _PLAIN = "#f3f3f3", "#ffffff"
 _ARROW = "-|>,head_length=3.6,head_width=1.6"
-_READS = "Each cell reads the outputs of the two cells before it."
-_REDUCES = "A reduction cell halves height and width and doubles the channels."
+
+
+class _Units(NamedTuple):
+    """What a network is stacked from: the name of a normal one, the notes, and whether each reads two before it."""
+
+    normal: str
+    reads: str
+    reduces: str
+    two: bool
+
+    def name(self, kind: str) -> str:
+        return kind_name(kind).replace("normal", self.normal)
+
+    def label(self, kind: str, count: int) -> list[str]:
+        """The lines of a box for so many, narrow where there may be many boxes."""
+        if kind == "reduce":
+            return [self.name(kind)]
+        return [f"{self.name(kind)} × {count}"] if self.two else [self.name(kind), f"× {count}"]
+
+
+_CELLS = _Units(
+    "normal",
+    "Each cell reads the outputs of the two cells before it.",
+    "A reduction cell halves height and width and doubles the channels.",
+    True,
+)
+_BLOCKS = _Units(
+    "block",
+    "Each block reads the output of the one before it.",
+    "A reduction block halves height and width and doubles the channels.",
+    False,
+)
 
 
 class _Block(NamedTuple):
@@ -63,10 +93,32 @@ def draw_network(
     kind not known, for more than two lines, or a `width` (inches) that is too small.
     """
     check_kinds(kinds, "a network")
+    return _draw(kinds, _CELLS, stem, image, width)
+
+
+def draw_stages_of_blocks(
+    stages: Sequence[int],
+    *,
+    stem: Sequence[str] = ("stem",),
+    image: Sequence[str] = ("image",),
+    width: float = PAGE,
+) -> Figure:
+    """Draw a network of `stages` of so many blocks each, as figure 3 of DSO-NAS does: see `draw_network`.
+
+    `stages` is what `nascore.macro.BlockStack` takes: a reduction stands between two stages, and none after the last.
+    A block reads the one before it. Raises `ConfigError` for a stage without blocks, and as `draw_network` does.
+    """
+    if not len(stages) or min(stages) < 1:
+        raise ConfigError(f"each stage needs at least one block, not {stages}")
+    kinds = [kind for blocks in stages for kind in ["reduce", *["normal"] * blocks]][1:]
+    return _draw(kinds, _BLOCKS, stem, image, width)
+
+
+def _draw(kinds: Sequence[str], units: _Units, stem: Sequence[str], image: Sequence[str], width: float) -> Figure:
     for name, lines in (("image", image), ("stem", stem)):
         if isinstance(lines, str) or not 1 <= len(lines) <= 2:
             raise ConfigError(f"{name} is one or two lines of text, not {lines!r}")
-    blocks = _blocks(kinds, stem, image)
+    blocks = _blocks(kinds, units, stem, image)
     starts = _starts(blocks, 72 * width)
     high = _PART + _LENS + _HIGH + 2 * _SHEET + 2
     with style():
@@ -74,19 +126,18 @@ def draw_network(
         ax.set(xlim=(0, 72 * width), ylim=(0, high))
         ax.axis("off")
         _draw_blocks(ax, blocks, starts, _PART + _LENS)
-        _draw_part(ax, kinds, blocks, starts)
+        _draw_part(ax, kinds, units, blocks, starts)
     return figure
 
 
-def _blocks(kinds: Sequence[str], stem: Sequence[str], image: Sequence[str]) -> list[_Block]:
+def _blocks(kinds: Sequence[str], units: _Units, stem: Sequence[str], image: Sequence[str]) -> list[_Block]:
     """All boxes; cells have the slots from 0 on, the stem has -1, and the pooling the one behind the last cell."""
     blocks = [_Block(list(image), _PLAIN, -2, 1, False), _Block(list(stem), _PLAIN, -1, 1, False)]
     at = 0
     # reductions stay apart even side by side
     for (kind, _), run in groupby(enumerate(kinds), lambda cell: (cell[1], cell[0] if cell[1] == "reduce" else -1)):
         count = len(list(run))
-        label = kind_name(kind) if kind == "reduce" else f"{kind} × {count}"
-        blocks.append(_Block([label], kind_face(kind), at, count, True))
+        blocks.append(_Block(units.label(kind, count), kind_face(kind), at, count, True))
         at += count
     blocks.append(_Block(["global", "pooling"], _PLAIN, at, 1, False))
     return [*blocks, _Block(["linear", "classifier"], _PLAIN, at + 1, 1, False)]
@@ -132,7 +183,9 @@ def _draw_arrow(ax: Axes, start: Place, end: Place, bent: float = 0.0, gid: str 
     ax.add_patch(FancyArrowPatch(start, end, connectionstyle=f"arc3,rad={bent}", gid=gid, zorder=2, **look))
 
 
-def _draw_part(ax: Axes, kinds: Sequence[str], blocks: Sequence[_Block], starts: Sequence[float]) -> None:
+def _draw_part(
+    ax: Axes, kinds: Sequence[str], units: _Units, blocks: Sequence[_Block], starts: Sequence[float]
+) -> None:
     """The cells around the first reduction, enlarged; what they are of the blocks above; and what to note."""
     shown = min(_VISIBLE, len(kinds) + 2)
     reduction = kinds.index("reduce") if "reduce" in kinds else 0
@@ -143,11 +196,11 @@ def _draw_part(ax: Axes, kinds: Sequence[str], blocks: Sequence[_Block], starts:
     ax.add_patch(Polygon(lens, fc=_TINT, ec="none", zorder=0))
     ax.add_patch(frame := Rectangle((_EDGE, 0), wide, _PART, fc=_TINT, ec="none", zorder=0))
     before = len(ax.patches)
-    _draw_cells(ax, kinds, range(first, first + shown), _EDGE + (_BEYOND - first) * _PITCH)
+    _draw_cells(ax, kinds, units, range(first, first + shown), _EDGE + (_BEYOND - first) * _PITCH)
     for patch in list(ax.patches)[before:]:
         patch.set_clip_path(frame)
     left = _EDGE + wide + 10
-    notes = [_READS, *([_REDUCES] if "reduce" in kinds else [])]
+    notes = [units.reads, *([units.reduces] if "reduce" in kinds else [])]
     lines = [line for text in notes for line in wrapped(text, ax.get_xlim()[1] - left - _EDGE, _TYPE)]
     for at, line in enumerate(lines):
         height = _PART / 2 + LINE * ((len(lines) - 1) / 2 - at)
@@ -161,31 +214,31 @@ def _edge(blocks: Sequence[_Block], starts: Sequence[float], slot: int, *, right
     return starts[at] + block.wide * (slot - block.first + right) / block.count
 
 
-def _draw_cells(ax: Axes, kinds: Sequence[str], shown: range, zero: float) -> None:
+def _draw_cells(ax: Axes, kinds: Sequence[str], units: _Units, shown: range, zero: float) -> None:
     """Cells, stem and pooling by their slots, the first cell's middle at `zero`; also those only partly in sight."""
     middle, (wide, high) = _PART / 2, _CELL
     for slot in range(shown.start - 1, shown.stop + 1):
         if not -1 <= slot <= len(kinds):
             continue
         kind = kinds[slot] if 0 <= slot < len(kinds) else ""
-        name = kind_name(kind) if kind else "stem" if slot < 0 else "pooling"
+        name = units.name(kind) if kind else "stem" if slot < 0 else "pooling"
         face = kind_face(kind) if kind else _PLAIN
         x = zero + slot * _PITCH
         _draw_box(ax, (x - wide / 2, middle - high / 2), _CELL, face, f"slot {slot}")
         if slot in shown:
             _write(ax, (x, middle), [name], face)
     for target in range(shown.start, shown.stop + 2):
-        _draw_reads(ax, target, len(kinds), zero)
+        _draw_reads(ax, target, len(kinds), zero, two=units.two)
 
 
-def _draw_reads(ax: Axes, target: int, cells: int, zero: float) -> None:
-    """The arrows to a cell from the two before it, to the second also from the stem; to the pooling from the last."""
+def _draw_reads(ax: Axes, target: int, cells: int, zero: float, *, two: bool) -> None:
+    """The arrows to a cell from the one before it, or the `two` (perhaps the stem); to the pooling from the last."""
     middle, (wide, high) = _PART / 2, _CELL
     x = zero + target * _PITCH
     if 0 <= target <= cells:
         start = x - _PITCH + wide / 2 + 0.5
         _draw_arrow(ax, (start, middle), (x - wide / 2 - 0.5, middle), gid=f"read {target - 1} {target}")
-    if 1 <= target < cells:
+    if two and 1 <= target < cells:
         side = 1 if target % 2 else -1  # by turns above and below, so that arrows do not cross
         height = middle + side * (high / 2 + 0.5)
         ends = (x - 2 * _PITCH + wide / 6, height), (x - wide / 6, height)
