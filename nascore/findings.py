@@ -148,7 +148,7 @@ def _strengths(run: Run) -> dict[str, torch.Tensor]:
     """Cell type -> what the search's derivation went by, (edges, operations): the weights, or the importance."""
     last = _at_end(run)
     column = "importance" if "importance" in last else "weight"
-    operations = len(run.settings["space"]["operations"])
+    operations = last["operation"].nunique()
     return {
         kind: torch.tensor(rows[column].fillna(0.0).to_numpy().reshape(-1, operations))
         for kind, rows in last.groupby("cell", sort=False)
