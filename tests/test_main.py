@@ -30,6 +30,14 @@ def test_an_answer_as_json(tmp_path):
     assert [stage["cells"] for stage in settings["stages"]] == [3, 4] and settings["derivation"]["skip_limit"] == 1
 
 
+def test_a_run_that_goes_on_from_another(tmp_path):
+    assert main(["gal-training-mnist", *FEW, "--root", str(tmp_path / "before")]) == 0
+    (before,) = (tmp_path / "before").iterdir()
+    assert main(["gal-pruning-mnist", *FEW, "--after", str(before), "--root", str(tmp_path / "after")]) == 0
+    (after,) = (tmp_path / "after").iterdir()
+    assert nascore.load_run(after).config["after"]["run"] == before.name
+
+
 @pytest.mark.parametrize("kind", ["published", "file", "benchmark"])
 def test_a_genotype_by_name_or_from_a_file(kind, tmp_path):
     genotype = BenchmarkCell(("skip_connect",) * 6) if kind == "benchmark" else PUBLISHED["DARTS_V2"]
