@@ -1,7 +1,7 @@
 """Measure each group of alternatives against its reference (the first of the group); prints a table, saves JSON and a
 plot.
 
-`python -m benchmarks supernet` and `python -m benchmarks stages` measure one of the two parts.
+`python -m benchmarks supernet`, or `stages`, or `blocks`, measures one of the parts.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from benchmarks import augmentation, plot, search_step, stages, supernet
+from benchmarks import augmentation, blocks, plot, search_step, stages, supernet
 from benchmarks.timing import compare
 from nascore import paths
 from nascore.environment import environment, find_device
@@ -45,7 +45,13 @@ def _stages(device: torch.device) -> None:
     _save("stages", device, {"steps": _rows(steps)})
 
 
-PARTS = {"supernet": _supernet, "stages": _stages}
+def _blocks(device: torch.device) -> None:
+    steps = _measured(blocks.groups(device), rounds=5)
+    _print(steps, {}, device)
+    _save("blocks", device, {"steps": _rows(steps)})
+
+
+PARTS = {"supernet": _supernet, "stages": _stages, "blocks": _blocks}
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nascore.architecture import Architecture
 from nascore.config import override
@@ -20,7 +20,7 @@ from nascore.operations import DARTS
 from nascore.optimization import Bilevel, Stepper
 from nascore.relaxations import GumbelSoftmax, Relaxation, Softmax
 from nascore.search import SearchProblem
-from nascore.spaces import CellSpace
+from nascore.spaces import CellSpace, Space
 from nascore.spaces.fast import FastCellSupernet
 from nascore.spaces.plain import CellSupernet
 
@@ -75,10 +75,10 @@ class Steps:
 
     def __init__(
         self,
-        form: type[CellSupernet],
+        form: Callable[[Space, int, int], nn.Module],
         device: torch.device,
         batch: int,
-        space: CellSpace = SPACE,
+        space: Space = SPACE,
         relaxation: Relaxation | None = None,
     ):
         torch.manual_seed(0)

@@ -10,11 +10,34 @@ values up one by one: at 64 images of 32x32 it is ten times further from the tru
 """
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional as F
 
 _LARGE = 2**17  # values from which on a 5x5 depthwise weight gradient is faster in two halves
+
+
+def in_kernels(x: Tensor) -> bool:
+    """Whether these layers are for an activation: they are written for CPUs, and know nothing of autocast."""
+    return x.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+
+
+def rewritten(x: Tensor, norm: nn.BatchNorm2d) -> bool:
+    """Whether `norm` of x is one of these layers: on CPUs, by the batch's statistics, in full precision."""
+    return norm.training and in_kernels(x)
+
+
+def channels_last(x: Tensor) -> Tensor:
+    """x in the layout that is fast here: on CPUs channels-last."""
+    return x.contiguous(memory_format=torch.channels_last) if x.device.type == "cpu" else x
+
+
+def follow(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor) -> None:
+    """Move the running statistics towards those of a batch, as `norm` itself would."""
+    if norm.track_running_stats:
+        norm.running_mean.lerp_(mean, norm.momentum)
+        norm.running_var.lerp_(variance, norm.momentum)
+        norm.num_batches_tracked.add_(1)
 
 
 class Norm(torch.autograd.Function):
@@ -103,6 +126,59 @@ class Depthwise(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: FunctionCtx, g: Tensor):
         return _through_depthwise(g, *ctx.saved_tensors, ctx.needs_input_grad)
+
+
+class NormShiftActivation(torch.autograd.Function):
+    """BatchNorm by the batch's statistics with a shift but no scale, and the ReLU after it.
+
+    apply(x, shift, eps): x (N, C, H, W), shift (C,) -> (N, C, H, W), mean, variance.
+    """
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, x: Tensor, shift: Tensor, eps: float):
+        centred, mean, variance, inverse = _centre(x.clone(memory_format=torch.channels_last), eps)
+        y = torch.addcmul(_by_channel(shift), centred, _by_channel(inverse)).relu_()
+        ctx.save_for_backward(centred, inverse, y)
+        ctx.mark_non_differentiable(mean, variance)
+        return y, mean, variance
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: FunctionCtx, g: Tensor, _mean: None, _variance: None):
+        centred, inverse, y = ctx.saved_tensors
+        g, count = torch.ops.aten.threshold_backward(g, y, 0), g.numel() // g.shape[1]
+        for_shift, along = g.sum((0, 2, 3)), (g * centred).sum((0, 2, 3))
+        # a block's scales learn through this alone, and torch's own, see above, is up to a hundred times less exact
+        for_x = torch.addcmul(g, centred, _by_channel(along * inverse**2 / -count))
+        return for_x.sub_(_by_channel(for_shift / count)).mul_(_by_channel(inverse)), for_shift, None
+
+
+class Mix(torch.autograd.Function):
+    """Weighted sums of the same activations, all in one product of matrices; on any device.
+
+    apply(weights, *states): weights (sums, states), each state (N, C, H, W) -> as many (N, C, H, W) as there are sums.
+    """
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, weights: Tensor, *states: Tensor):
+        # autocast would round the factors of this product, and not those of its gradient
+        with torch.autocast(weights.device.type, enabled=False):
+            values = torch.stack([_as_stored(state) for state in states])
+            sums = weights.to(values.dtype) @ values.flatten(1)
+        ctx.save_for_backward(weights, values)
+        return tuple(_as_seen(each) for each in sums.view(-1, *values.shape[1:]))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: FunctionCtx, *gradients: Tensor):
+        weights, values = ctx.saved_tensors
+        g, for_weights = torch.stack([_as_stored(each) for each in gradients]), None
+        if ctx.needs_input_grad[0]:
+            # image by image, and these added up: a sum over all of them at once is less exact
+            by_image = g.flatten(2).transpose(0, 1) @ values.flatten(2).permute(1, 2, 0)
+            for_weights = by_image.sum(0, dtype=weights.dtype)
+        for_states = weights.to(values.dtype).t() @ g.flatten(1)
+        return for_weights, *(_as_seen(each) for each in for_states.view(values.shape))
 
 
 class AddScaled(torch.autograd.Function):
@@ -205,6 +281,16 @@ def _padded(x: Tensor) -> tuple[Tensor, Tensor]:
     left[..., 2:] = x
     memory[-2 * c :] = 0
     return left, right
+
+
+def _as_stored(x: Tensor) -> Tensor:
+    """(N, C, H, W) in the order of the memory, which on a CPU is (N, H, W, C)."""
+    return x.permute(0, 2, 3, 1) if x.device.type == "cpu" else x
+
+
+def _as_seen(x: Tensor) -> Tensor:
+    """The inverse of `_as_stored`."""
+    return x.permute(0, 3, 1, 2) if x.device.type == "cpu" else x
 
 
 def _by_channel(values: Tensor) -> Tensor:

@@ -302,7 +302,8 @@ class BlockStack(nn.Module):
         x = self.stem(x)
         for position in range(len(self.blocks)):
             if position in self.starts:
-                x = self.reductions[self.starts.index(position)](x)
+                # in the ordinary layout: there BatchNorm is exact (`nascore.kernels`)
+                x = self.reductions[self.starts.index(position)](x.contiguous())
             x = call(position, x)
             yield x
 

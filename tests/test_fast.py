@@ -7,22 +7,28 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from nascore import kernels
-from nascore.kernels import AddScaled, ConvolutionNorm, Depthwise
+from nascore.kernels import AddScaled, ConvolutionNorm, Depthwise, Mix, NormShiftActivation
 from nascore.operations import OPERATIONS
 from nascore.optimization import frozen_statistics, unrolled_gradient
 from nascore.relaxations import EdgeWeights
-from nascore.spaces import CellSpace, NasBench201
+from nascore.spaces import BlockSpace, CellSpace, NasBench201
+from nascore.spaces.blocks import CANDIDATES
 from nascore.spaces.fast import FastBenchmarkSupernet, FastCellSupernet
+from nascore.spaces.fast_blocks import FastBlockSupernet
 from nascore.spaces.plain import BenchmarkSupernet, CellSupernet
+from nascore.spaces.plain_blocks import BlockSupernet
+
+FORMS = {
+    CellSpace: (CellSupernet, FastCellSupernet),
+    NasBench201: (BenchmarkSupernet, FastBenchmarkSupernet),
+    BlockSpace: (BlockSupernet, FastBlockSupernet),
+}
 
 
 def pair(space, dtype=torch.float64, seed=0):
     """The plain and the fast supernet of a space, with the same weights."""
     torch.manual_seed(seed)
-    forms = (
-        (CellSupernet, FastCellSupernet) if isinstance(space, CellSpace) else (BenchmarkSupernet, FastBenchmarkSupernet)
-    )
-    plain, fast = (form(space, 2, 3).to(dtype) for form in forms)
+    plain, fast = (form(space, 2, 3).to(dtype) for form in FORMS[type(space)])
     for buffer in plain.buffers():
         if buffer.is_floating_point():
             buffer.add_(torch.rand_like(buffer))
@@ -122,6 +128,39 @@ def test_the_same_for_nas_bench_201(cells, names, size, alive, one, training, se
     check(space, size, seed, alive=alive, one=one, training=training)
 
 
+@settings(max_examples=25)
+@given(
+    levels=st.integers(1, 3),
+    stages=st.lists(st.integers(1, 2), min_size=1, max_size=3),
+    names=st.sets(st.sampled_from(CANDIDATES), min_size=1),
+    shared=st.booleans(),
+    stem=st.sampled_from(["cifar", "imagenet"]),
+    size=st.tuples(st.integers(8, 13), st.integers(8, 13)),
+    alive=st.sampled_from([0.1, 0.4, 1.0]),
+    training=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+def test_the_same_for_blocks(levels, stages, names, shared, stem, size, alive, training, seed):
+    space = BlockSpace(
+        levels=levels,
+        stages=tuple(stages),
+        candidates=tuple(sorted(names)),
+        shared=shared,
+        stem=stem,
+        channels=2,
+    )
+    check(space, size, seed, alive=alive, one=False, training=training)
+
+
+def test_a_block_follows_what_is_active():
+    """What it has planned for some connections is not taken for others."""
+    space = BlockSpace(levels=2, stages=(2,), channels=2)
+    (plain, fast), images = pair(space), torch.randn(3, 2, 8, 8).double()
+    for alive in (1.0, 0.5, 0.2, 1.0):
+        _, weights = mixture(space, alive=alive)
+        assert_same([fast(images, weights)], [plain(images, weights)])
+
+
 SMALL = CellSpace(cells=3, nodes=2, channels=4, reductions=(1,))
 
 
@@ -145,7 +184,15 @@ def test_second_order_gradients_are_those_of_the_plain_form():
     assert_same(found[1], found[0], tolerance=1e-6)
 
 
-@pytest.mark.parametrize("space", [CellSpace(cells=3, nodes=3, channels=8), NasBench201(cells=2, channels=8)])
+@pytest.mark.parametrize(
+    "space",
+    [
+        CellSpace(cells=3, nodes=3, channels=8),
+        NasBench201(cells=2, channels=8),
+        BlockSpace(levels=3, stages=(1, 1), channels=8),
+    ],
+    ids=lambda space: type(space).__name__,
+)
 def test_in_float32_it_is_no_further_from_float64_than_the_plain_form(space):
     errors = []  # of logits, and of the gradients by architecture parameters and by weights: plain, fast
     for seed in range(6):
@@ -186,6 +233,51 @@ def test_a_pointwise_convolution_and_its_norm(images, inputs, outputs, side, sca
     towards, needed = torch.randn_like(expected), [x, weight, *([scale] if scaled else [])]
     assert_same(torch.autograd.grad(found, needed, towards), torch.autograd.grad(expected, needed, towards), 1e-9)
     assert_same([found, found_mean, found_variance], [expected, mean, variance])
+
+
+@settings(max_examples=20)
+@given(st.integers(1, 4), st.integers(1, 5), st.integers(2, 6), st.integers(0, 99))
+def test_a_norm_with_a_shift_and_its_relu(images, channels, side, seed):
+    torch.manual_seed(seed)
+    x = torch.randn(images, channels, side, side + 1).double().requires_grad_()
+    shift = torch.randn(channels).double().requires_grad_()
+    mean, variance = torch.zeros(channels).double(), torch.ones(channels).double()
+    expected = F.relu(F.batch_norm(x, mean, variance, None, shift, True, 1.0, 1e-5))
+    found, found_mean, found_variance = NormShiftActivation.apply(x, shift, 1e-5)
+    towards, needed = torch.randn_like(expected), (x, shift)
+    assert_same(torch.autograd.grad(found, needed, towards), torch.autograd.grad(expected, needed, towards), 1e-9)
+    assert_same([found, found_mean, found_variance], [expected, mean, variance])
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize(("sums", "count"), [(1, 1), (1, 3), (4, 3)])
+def test_weighted_sums_of_the_same_activations(sums, count, layout):
+    weights = torch.randn(sums, count).double().requires_grad_()
+    states = [torch.randn(2, 3, 4, 5).double().contiguous(memory_format=layout).requires_grad_() for _ in range(count)]
+    expected = [sum(weight * state for weight, state in zip(row, states, strict=True)) for row in weights]
+    found, towards = Mix.apply(weights, *states), torch.randn(sums, 2, 3, 4, 5).double()
+    needed = (weights, *states)
+    assert_same(found, expected)
+    assert_same(*(torch.autograd.grad(outputs, needed, list(towards)) for outputs in (found, expected)))
+
+
+def test_a_sum_that_nothing_needs_has_no_gradient():
+    weights, state = torch.randn(2, 1).requires_grad_(), torch.randn(1, 2, 3, 3)
+    first, _ = Mix.apply(weights, state)
+    (found,) = torch.autograd.grad(first.sum(), weights)
+    torch.testing.assert_close(found, torch.stack([state.sum(), torch.tensor(0.0)])[:, None])
+
+
+def test_blocks_compute_in_half_precision_near_what_they_are():
+    space = BlockSpace(levels=2, stages=(1, 1), channels=4)
+    (_, fast), images = pair(space, torch.float32), torch.randn(16, 2, 8, 8)
+    alphas, weights = mixture(space, torch.float32)
+    exact = outcome(fast, images, weights, alphas)
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = fast(images, weights)
+    found = torch.autograd.grad(logits.float().square().sum(), [*alphas, *fast.parameters()])
+    assert distance([logits.float()], exact[0]) < 0.05
+    assert distance(found[: len(alphas)], exact[1]) < 0.5 and all(each.dtype == torch.float32 for each in found)
 
 
 def test_adding_a_scaled_term():

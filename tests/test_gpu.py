@@ -9,10 +9,11 @@ from nascore.cuda import Replayed
 from nascore.gal import Gal
 from nascore.genotypes import PUBLISHED
 from nascore.recipes import darts, find
-from nascore.relaxations import Softmax
+from nascore.relaxations import Scales, Softmax
 from nascore.search import Search
-from nascore.spaces import CellSpace, NasBench201
+from nascore.spaces import BlockSpace, CellSpace, NasBench201
 from nascore.spaces.plain import BenchmarkSupernet, CellSupernet
+from nascore.spaces.plain_blocks import BlockSupernet
 
 pytestmark = [
     pytest.mark.gpu,
@@ -37,17 +38,24 @@ def test_the_supernet_computes_the_same_as_on_the_cpu(generator):
         torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("space", [CellSpace(cells=3, channels=4, nodes=2), NasBench201(cells=1, channels=4)])
-def test_fast_and_plain_agree_on_the_gpu(space, generator):
+@pytest.mark.parametrize(
+    ("space", "plain_form", "relaxation"),
+    [
+        (CellSpace(cells=3, channels=4, nodes=2), CellSupernet, Softmax()),
+        (NasBench201(cells=1, channels=4), BenchmarkSupernet, Softmax()),
+        (BlockSpace(levels=2, stages=(1, 1), channels=4), BlockSupernet, Scales()),
+    ],
+)
+def test_fast_and_plain_agree_on_the_gpu(space, plain_form, relaxation, generator):
     torch.manual_seed(0)
-    plain = (CellSupernet if isinstance(space, CellSpace) else BenchmarkSupernet)(space, 3, 5).double().cuda()
+    plain = plain_form(space, 3, 5).double().cuda()
     fast = space.supernet(3, 5).double().cuda()
     fast.load_state_dict(plain.state_dict())
     architecture = Architecture(space.shapes(), generator, 1.0).to(torch.device("cuda"))
     images, draws = torch.randn(4, 3, 16, 16).double().cuda(), torch.Generator("cuda")
     outcomes = []
     for net in (plain, fast):
-        logits = net(images, architecture.weights(Softmax(), 0.0, draws))
+        logits = net(images, architecture.weights(relaxation, 0.0, draws))
         outcomes.append(torch.autograd.grad(logits.square().sum(), [*architecture.parameters(), *net.parameters()]))
     for ours, theirs in zip(*outcomes, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)

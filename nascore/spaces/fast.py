@@ -15,7 +15,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nascore.kernels import AddScaled, ConvolutionNorm, ConvolutionNormDepthwise, Depthwise, Norm
+from nascore.kernels import (
+    AddScaled,
+    ConvolutionNorm,
+    ConvolutionNormDepthwise,
+    Depthwise,
+    Norm,
+    channels_last,
+    follow,
+    in_kernels,
+    rewritten,
+)
 from nascore.operations import FactorizedReduce
 from nascore.relaxations import EdgeWeights
 from nascore.spaces.plain import BenchmarkSupernet, CellSupernet, SearchCell
@@ -27,7 +37,7 @@ class FastSearchCell(SearchCell):
     """`SearchCell`, computed state by state; see the module. On CPUs its activations are channels-last."""
 
     def forward(self, inputs: Sequence[Tensor], weights: EdgeWeights) -> Tensor:
-        states, edge = [_State(_channels_last(x)) for x in inputs], 0
+        states, edge = [_State(channels_last(x)) for x in inputs], 0
         # a row for each operation of each edge, its weight once for each channel: the scale that a BatchNorm takes
         channels, count = inputs[0].shape[1], weights.values.numel()
         scales = weights.values.reshape(count, 1).expand(count, channels).contiguous().unbind()
@@ -80,7 +90,7 @@ class FastCellSupernet(CellSupernet):
 
     def forward(self, images: Tensor, weights: Mapping[str, EdgeWeights]) -> Tensor:
         """(N, in_channels, H, W) and the weights of each cell type -> logits (N, classes)."""
-        before_last, last = (_State(_channels_last(x)) for x in self.stem(images))
+        before_last, last = (_State(channels_last(x)) for x in self.stem(images))
         for align, cell, kind in zip(self.preprocess, self.cells, self.kinds, strict=True):
             inputs = _aligned(align.before_last, before_last), _aligned(align.last, last)
             before_last, last = last, _State(cell(inputs, weights[kind]))
@@ -134,7 +144,7 @@ class _State:
             self._pooled[name] = _normal(pooled, norm.eps) if norm.training else (pooled,)
         if norm.training:
             normal, mean, variance = self._pooled[name]
-            _follow(norm, mean, variance)
+            follow(norm, mean, variance)
             total.add_scaled(normal, scale)
         else:
             total.add(_normalise(norm, *self._pooled[name], scale))
@@ -152,7 +162,7 @@ class _Sum:
 
     def add_scaled(self, term: Tensor, scale: Tensor) -> None:
         weight = scale[0]  # every channel has the same scale, and a number's gradient is cheaper than a vector's
-        if _in_kernels(term):
+        if in_kernels(term):
             total = torch.zeros_like(term) if self._plain is None else self._plain
             self._plain = AddScaled.apply(total, term, weight)
         else:
@@ -193,9 +203,9 @@ def _separable(
     """
     x = _depthwise(blocks[0].depthwise.weight, activated, stride)
     for (_, _, pointwise, norm), (_, depthwise, _, _) in pairwise(blocks):
-        if _rewritten(x, norm):
+        if rewritten(x, norm):
             x, mean, variance = ConvolutionNormDepthwise.apply(x, pointwise.weight, depthwise.weight, norm.eps)
-            _follow(norm, mean, variance)
+            follow(norm, mean, variance)
         else:
             x = _depthwise(depthwise.weight, F.relu_(_convolution(pointwise.weight, norm, x)))
     return _convolution(blocks[-1].pointwise.weight, blocks[-1].norm, x, scale)
@@ -210,7 +220,7 @@ def _dilated_separable(blocks: Sequence[_Block], phases: Tensor, scale: Tensor) 
 def _reduced(module: FactorizedReduce, state: _State, scale: Tensor | None = None) -> Tensor:
     """A factorized reduction: each half of its channels is a 1x1 convolution of a quarter image."""
     weights, scales = (module.even.weight, module.odd.weight), (None, None) if scale is None else scale.chunk(2)
-    if not _rewritten(state.x, module.norm):
+    if not rewritten(state.x, module.norm):
         halves = [F.conv2d(state.quarter(shift), weight) for shift, weight in enumerate(weights)]
         return _normalise(module.norm, torch.cat(halves, dim=1), scale)
     halves = [
@@ -218,7 +228,7 @@ def _reduced(module: FactorizedReduce, state: _State, scale: Tensor | None = Non
         for shift, weight in enumerate(weights)
     ]
     outputs, means, variances = zip(*halves, strict=True)
-    _follow(module.norm, torch.cat(means), torch.cat(variances))
+    follow(module.norm, torch.cat(means), torch.cat(variances))
     return torch.cat(outputs, dim=1)
 
 
@@ -232,7 +242,7 @@ def _aligned(module: nn.Module, state: _State) -> Tensor:
 
 def _normal(x: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
     """`x` normalised by its own statistics, and its mean and unbiased variance by channel."""
-    if _in_kernels(x):
+    if in_kernels(x):
         return Norm.apply(x, eps)
     mean = x.new_zeros(x.shape[1], dtype=torch.promote_types(x.dtype, torch.float32))
     variance = torch.ones_like(mean)
@@ -241,17 +251,17 @@ def _normal(x: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
 
 def _depthwise(weight: Tensor, x: Tensor, stride: tuple[int, int] = (1, 1)) -> Tensor:
     """A depthwise convolution that keeps the size at stride 1."""
-    if stride == (1, 1) and _in_kernels(x):
+    if stride == (1, 1) and in_kernels(x):
         return Depthwise.apply(x, weight)
     return F.conv2d(x, weight, stride=stride, padding=weight.shape[-1] // 2, groups=len(weight))
 
 
 def _convolution(weight: Tensor, norm: nn.BatchNorm2d, x: Tensor, scale: Tensor | None = None) -> Tensor:
     """A dense convolution and the affine-less BatchNorm after it, times `scale` (channels,)."""
-    if not _rewritten(x, norm):
+    if not rewritten(x, norm):
         return _normalise(norm, F.conv2d(x, weight, padding=weight.shape[-1] // 2), scale)
     y, mean, variance = ConvolutionNorm.apply(x, weight, scale, norm.eps)
-    _follow(norm, mean, variance)
+    follow(norm, mean, variance)
     return y
 
 
@@ -261,19 +271,6 @@ def _normalise(norm: nn.BatchNorm2d, x: Tensor, scale: Tensor | None = None) -> 
     if norm.training and norm.track_running_stats:
         norm.num_batches_tracked.add_(1)
     return F.batch_norm(x, mean, variance, scale, None, norm.training, norm.momentum, norm.eps)
-
-
-def _rewritten(x: Tensor, norm: nn.BatchNorm2d) -> bool:
-    """Whether a convolution and its BatchNorm are one piece: on CPUs, by the batch's statistics, in full precision."""
-    return norm.training and _in_kernels(x)
-
-
-def _follow(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor) -> None:
-    """Move the running statistics towards those of a batch, as `norm` itself would."""
-    if norm.track_running_stats:
-        norm.running_mean.lerp_(mean, norm.momentum)
-        norm.running_var.lerp_(variance, norm.momentum)
-        norm.num_batches_tracked.add_(1)
 
 
 def _to_phases(x: Tensor) -> Tensor:
@@ -288,12 +285,3 @@ def _from_phases(x: Tensor) -> Tensor:
     n, c, h, w = x.shape
     x = x.permute(0, 2, 3, 1).reshape(2, 2, n // 4, h, w, c)
     return x.permute(2, 3, 0, 4, 1, 5).reshape(n // 4, 2 * h, 2 * w, c).permute(0, 3, 1, 2)
-
-
-def _in_kernels(x: Tensor) -> bool:
-    """Whether `nascore.kernels` are for this activation: they are written for CPUs, and know nothing of autocast."""
-    return x.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
-
-
-def _channels_last(x: Tensor) -> Tensor:
-    return x.contiguous(memory_format=torch.channels_last) if x.device.type == "cpu" else x
