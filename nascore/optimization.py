@@ -163,8 +163,9 @@ class Stepper:
 
     def step_weights(self, train: Batch) -> Step:
         """Update the weights alone."""
-        loss, outcome = self._pass(train)
-        self._update_weights(torch.autograd.grad(loss, self.problem.weights, allow_unused=True))
+        with _constant(self.problem.alphas):
+            loss, outcome = self._pass(train)
+            self._update_weights(torch.autograd.grad(loss, self.problem.weights, allow_unused=True))
         return Step(outcome)
 
     def _joint(self, batch: Batch) -> Step:
@@ -369,15 +370,15 @@ def frozen_statistics(module: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _constant(weights: Sequence[Tensor]) -> Iterator[None]:
-    """Let what is computed here not be differentiated by the weights: less is kept, and less goes backward."""
+def _constant(parameters: Sequence[Tensor]) -> Iterator[None]:
+    """Let what is computed here not be differentiated by these: less is kept, and less goes backward."""
     try:
-        for weight in weights:
-            weight.requires_grad_(False)
+        for parameter in parameters:
+            parameter.requires_grad_(False)
         yield
     finally:
-        for weight in weights:
-            weight.requires_grad_(True)
+        for parameter in parameters:
+            parameter.requires_grad_(True)
 
 
 @contextmanager
