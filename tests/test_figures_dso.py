@@ -1,5 +1,7 @@
 """Figures of DSO-NAS: what is drawn says what the blocks say."""
 
+import numpy as np
+import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.patches import FancyArrowPatch
@@ -75,3 +77,26 @@ def test_stages_of_blocks_have_reductions_between_them_alone():
     assert names.count("reduction") >= 3 and "global" in " ".join(names)
     with pytest.raises(ConfigError, match="at least one block"):
         figures.draw_stages_of_blocks((2, 0))
+
+
+def scales(cut=()):
+    """A search of three epochs of blocks of 2 levels of 2 operations; those in `cut` are gone in the last epoch."""
+    rows = [
+        (epoch, "block", source, target, "scale", None if epoch == 2 and (source, target) in cut else 1 - 0.3 * epoch)
+        for epoch in range(3)
+        for source, target in connections(2, 2)
+    ]
+    return pd.DataFrame(rows, columns=["epoch", "cell", "source", "target", "operation", "weight"])
+
+
+def test_scales_have_a_panel_for_each_level_and_end_where_they_were_pruned():
+    block = Block(CANDIDATES[:2], 2, ())
+    figure = figures.draw_scales(scales(cut=[(0, 1), (1, 5), (2, 5)]), "block", block, warm_up=1)
+    assert left_titles(figure) == ["to level 1: 1 of 2", "to level 2: 6 of 6", "to output: 2 of 4"]
+    lines = {line.get_gid(): line.get_ydata() for ax in figure.axes for line in ax.lines if line.get_gid()}
+    assert len(lines) == len(connections(2, 2))
+    assert np.isnan(lines["scale 0 1"][-1]) and lines["scale 0 2"][-1] == pytest.approx(0.4)
+    colours = {line.get_gid(): line.get_color() for ax in figure.axes for line in ax.lines if line.get_gid()}
+    assert colours["scale 1 3"] == colours["scale 1 5"] != colours["scale 2 5"] != colours["scale 0 3"]
+    with pytest.raises(ConfigError, match="cell type"):
+        figures.draw_scales(scales(), "block9", block)

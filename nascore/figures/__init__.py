@@ -31,6 +31,7 @@ from nascore.figures.ranks import draw_ranks
 from nascore.figures.routes import Arrow
 from nascore.figures.sampling import draw_sampling
 from nascore.figures.saving import save
+from nascore.figures.scales import draw_scales
 from nascore.figures.spectrograms import draw_spectrograms
 from nascore.figures.speed import draw_speed
 from nascore.figures.stages import draw_stages
@@ -69,6 +70,7 @@ __all__ = [
     "draw_pruning_of_a_graph",
     "draw_ranks",
     "draw_sampling",
+    "draw_scales",
     "draw_spectrograms",
     "draw_speed",
     "draw_stages",

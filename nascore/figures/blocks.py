@@ -28,7 +28,7 @@ _LEAST, _BETWEEN, _BELOW = 76.0, 8.0, 8.0  # points: a panel's width at least; b
 _LINE, _THIN, _THICK = 0.9, 0.25, 2.6  # points: a connection without scale, with none at all, with the largest
 _FEW = 35  # connections that are drawn so wide; more are thinner, down to half
 _HEAD = "-|>,head_length=2.6,head_width=1.1"
-_GIVEN, _FROM_INPUT, _PALE = "#f4f0e1", "#777777", "#b0b0b0"
+_GIVEN, FROM_INPUT, _PALE = "#f4f0e1", "#777777", "#b0b0b0"
 _DASHES = (0, (3.2, 2.2))
 
 
@@ -155,7 +155,7 @@ def _draw_wire(ax: Axes, edge: Edge, wire: np.ndarray, block: DrawableBlock, wid
         arrow.set(color=_PALE, linewidth=0.5, linestyle=_DASHES, zorder=1)
     else:
         source = block.operations().get(edge[0])
-        arrow.set(color=operation_look(source).colour if source else _FROM_INPUT, linewidth=wide or _LINE, zorder=2)
+        arrow.set(color=operation_look(source).colour if source else FROM_INPUT, linewidth=wide or _LINE, zorder=2)
     what = "pruned" if pruned else "identity" if identity else "connection"
     arrow.set_gid(f"{what} {edge[0]} {edge[1]}")
     ax.add_patch(arrow)
