@@ -30,6 +30,7 @@ _SEARCH = SearchSettings(
         train_fraction=0.5,  # section 4.2
         learning_rate=0.1,  # section 4.2
         momentum=0.9,  # SSS
+        gradient_clip=2.0,  # code
         penalty=1e-3,  # code
         ratio=(1, 1),  # table 3
         budget=AdaptiveFlops(),  # section 4.2

@@ -205,17 +205,22 @@ def stacked_search(name: str) -> dict[str, dict]:
 
 
 def block_search(changes: dict) -> dict[str, dict]:
-    """A search of DSO-NAS's blocks; one that does not pretrain goes without those epochs."""
+    """A search of DSO-NAS's blocks.
+
+    One that does not pretrain goes without those epochs; one with fewer steps of the scales takes twice as many epochs,
+    or their penalty would not get to 0.
+    """
     small = {"space__stages": (2, 2), "space__channels": 8, "optimization__learning_rate": 0.05}
     small |= {"learning_rate": 0.05, "final_learning_rate": 0.05}
     sizes = {
         "smoke": _SMOKE | small | {"space__levels": 2, "space__stages": (1, 1), "space__channels": 4},
-        "demo": _DEMO | small | {"batch_size": 32, "optimization__penalty": 0.05},
+        "demo": _DEMO | small | {"batch_size": 32, "optimization__penalty": 0.03},
         "gpu": _GPU | {"space__stages": (3, 3, 3), "space__channels": 24, "final_learning_rate": 0.1},
     }
     lengths = {"smoke": (2, 3), "demo": (4, 12), "gpu": (20, 40)}  # epochs of pretraining and of the search
     for profile, (before, during) in lengths.items():
         pretrains = "optimization__warm_up" not in changes
+        during *= 2 if "optimization__ratio" in changes else 1
         sizes[profile] |= {"epochs": during + before * pretrains, "optimization__warm_up": before * pretrains}
     return sizes
 
@@ -262,7 +267,7 @@ BLOCK_IMAGENET_SEARCH = {
     | {"train_images": 60, "epochs": 2, "batch_size": 15, "optimization__warm_up": 1}
     | {"space__stages": (1, 1, 1, 1), "space__channels": 4, "space__levels": 2},
     "demo": _TINY_SEARCH
-    | {"epochs": 12, "batch_size": 32, "optimization__warm_up": 3, "optimization__penalty": 0.1}
+    | {"epochs": 12, "batch_size": 32, "optimization__warm_up": 3, "optimization__penalty": 0.02}
     | {"space__stages": (1, 1, 2, 1), "space__channels": 8},
     "gpu": _TINY | {"epochs": 40, "batch_size": 128, "optimization__warm_up": 15, "space__channels": 24},
 }
