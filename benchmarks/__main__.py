@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from benchmarks import augmentation, blocks, plot, search_step, stages, supernet
 from benchmarks.timing import compare
-from nascore import paths
-from nascore.environment import environment, find_device
+from nascore.base import paths
+from nascore.records.environment import environment, find_device
 
 RESULTS = paths.root() / "benchmarks" / "results"
 

@@ -8,8 +8,7 @@ import torch
 from benchmarks.supernet import Calls, Steps
 from nascore.relaxations import Scales
 from nascore.spaces import BlockSpace
-from nascore.spaces.fast_blocks import FastBlockSupernet
-from nascore.spaces.plain_blocks import BlockSupernet
+from nascore.supernets import BlockSupernet, FastBlockSupernet
 
 SPACE = BlockSpace(stages=(1, 1, 1))
 

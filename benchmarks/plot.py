@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from nascore.figures.style import PAGE, style
+from nascore.figures.shared.style import PAGE, style
 
 _COLOURS = {"plain": "#777777", "fast": "#0072b2"}
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import torch
 
-from nascore.architecture import Architecture
 from nascore.optimization import Bilevel, Optimization, SingleLevel
 from nascore.relaxations import Softmax
-from nascore.search import SearchProblem
+from nascore.relaxations.architecture import Architecture
+from nascore.search.problem import SearchProblem
 from nascore.spaces import CellSpace
 
 # small enough for two cores: two normal cells and two reductions

@@ -10,7 +10,7 @@ import torch
 from benchmarks.supernet import Calls, Steps
 from nascore.pruning import strongest
 from nascore.recipes import eth_thesis, find
-from nascore.spaces.fast import FastCellSupernet
+from nascore.supernets import FastCellSupernet
 
 VARIANTS = ("PDARTS", "PDARTS-3", "PDARTS-N3", "PDARTS-N3ex")
 

@@ -14,15 +14,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from nascore.architecture import Architecture
-from nascore.config import override
-from nascore.operations import DARTS
+from nascore.base.config import override
+from nascore.networks.operations import DARTS
 from nascore.optimization import Bilevel, Stepper
 from nascore.relaxations import GumbelSoftmax, Relaxation, Softmax
-from nascore.search import SearchProblem
+from nascore.relaxations.architecture import Architecture
+from nascore.search.problem import SearchProblem
 from nascore.spaces import CellSpace, Space
-from nascore.spaces.fast import FastCellSupernet
-from nascore.spaces.plain import CellSupernet
+from nascore.supernets import CellSupernet, FastCellSupernet
 
 FORMS = {"plain": CellSupernet, "fast": FastCellSupernet}
 SPACE = CellSpace()

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import nascore
-from nascore import genotypes, recipes
-from nascore.config import from_dict
-from nascore.distributed import team
-from nascore.errors import ConfigError, NascoreError
-from nascore.genotypes import PUBLISHED, AnyGenotype
-from nascore.recipe import PROFILES
+from nascore import recipes
+from nascore.base.config import from_dict
+from nascore.base.errors import ConfigError, NascoreError
+from nascore.base.processes import team
+from nascore.networks import genotypes
+from nascore.networks.genotypes import AnyGenotype
+from nascore.networks.published import PUBLISHED
+from nascore.recipes.recipe import PROFILES
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -12,15 +12,15 @@ from typing import Any
 
 from tqdm import tqdm
 
-from nascore import paths
-from nascore.checkpoints import RunFolder, Task, locked
-from nascore.config import Settings, digest, to_dict
-from nascore.distributed import join, team
-from nascore.environment import find_device, seeded
-from nascore.errors import ConfigError, RunError
-from nascore.files import atomic_write
-from nascore.recipe import Recipe
-from nascore.records import RESULT, WEIGHTS, Run, is_finished, load_run
+from nascore.base import paths
+from nascore.base.config import Settings, digest, to_dict
+from nascore.base.errors import ConfigError, RunError
+from nascore.base.files import atomic_write
+from nascore.base.processes import join, team
+from nascore.recipes.recipe import Recipe
+from nascore.records.checkpoints import RunFolder, Task, locked
+from nascore.records.environment import find_device, seeded
+from nascore.records.record import RESULT, WEIGHTS, Run, is_finished, load_run
 
 # Raised when the same configuration may give other results than before, or a default is changed, so that old records
 # are not taken for new ones.

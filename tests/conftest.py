@@ -6,7 +6,7 @@ import hypothesis
 import pytest
 import torch
 
-from nascore.genotypes import Cell, Genotype
+from nascore.networks import Cell, Genotype
 
 torch.set_num_threads(1)
 # the same for notebooks' kernels: beside other processes, threads that wait for each other stall for milliseconds

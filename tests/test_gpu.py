@@ -4,16 +4,14 @@ import pytest
 import torch
 
 import nascore
-from nascore.architecture import Architecture
-from nascore.cuda import Replayed
 from nascore.gal import Gal
-from nascore.genotypes import PUBLISHED
+from nascore.networks import PUBLISHED
 from nascore.recipes import darts, find
 from nascore.relaxations import Scales, Softmax
-from nascore.search import Search
+from nascore.search import Architecture, Search
 from nascore.spaces import BlockSpace, CellSpace, NasBench201
-from nascore.spaces.plain import BenchmarkSupernet, CellSupernet
-from nascore.spaces.plain_blocks import BlockSupernet
+from nascore.supernets import BenchmarkSupernet, BlockSupernet, CellSupernet
+from nascore.supernets.replay import Replayed
 
 pytestmark = [
     pytest.mark.gpu,

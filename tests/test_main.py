@@ -4,8 +4,7 @@ import pytest
 
 import nascore
 from nascore.__main__ import main
-from nascore.genotypes import PUBLISHED
-from nascore.nasbench201 import BenchmarkCell
+from nascore.networks import PUBLISHED, BenchmarkCell
 
 FEW = ["--profile", "smoke", "--device", "cpu", "--set", "epochs=1", "train_images=40", "test_images=20"]
 

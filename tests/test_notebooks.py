@@ -7,8 +7,8 @@ import nbformat
 import papermill
 import pytest
 
-from nascore import paths
-from nascore.recipe import PROFILES
+from nascore.base import paths
+from nascore.recipes.recipe import PROFILES
 
 NOTEBOOKS = sorted((paths.root() / "notebooks").glob("*.ipynb"))
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])

@@ -10,7 +10,7 @@ import pytest
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 
-from nascore import paths
+from nascore.base import paths
 
 ROOT = paths.root()
 

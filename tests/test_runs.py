@@ -14,15 +14,15 @@ import pytest
 import torch
 
 import nascore
-from nascore import checkpoints, files, paths, records, runs
-from nascore.blocks import BlockGenotype
-from nascore.errors import ConfigError, DamageWarning, RunError
+from nascore import runs
+from nascore.base import files, paths
+from nascore.base.errors import ConfigError, DamageWarning, RunError
 from nascore.gal import Gal
-from nascore.genotypes import PUBLISHED
-from nascore.nasbench201 import BenchmarkCell
+from nascore.networks import PUBLISHED, BenchmarkCell, BlockGenotype
 from nascore.recipes import darts
-from nascore.search import Search
-from nascore.stages import Stage, StagedSearch
+from nascore.records import checkpoints
+from nascore.records import record as records
+from nascore.search import Search, Stage, StagedSearch
 from nascore.training import Training
 
 SEARCH = {"epochs": 5, "train_images": 120, "space__operations": ("none", "skip_connect", "sep_conv_3x3")}

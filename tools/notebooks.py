@@ -21,7 +21,7 @@ import papermill
 from nbclient import NotebookClient
 
 import nascore
-from nascore import paths
+from nascore.base import paths
 
 NOTEBOOKS = paths.root() / "notebooks"
 CORES = len(os.sched_getaffinity(0))

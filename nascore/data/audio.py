@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nascore.errors import DataError
-from nascore.paths import shown
+from nascore.base.errors import DataError
+from nascore.base.paths import shown
 
 RATE = 16_000  # samples a second of everything that is read
 _WAV = ".wav"

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import torch
 
+from nascore.base.errors import DataError
+from nascore.base.paths import shown
 from nascore.data.images import FITS, ShorterSide, sides
 from nascore.data.info import IMAGENET, Info, padding_for
 from nascore.data.resident import Dataset
 from nascore.data.splits import limited
 from nascore.data.streaming import Reader, StreamedDataset, decoded
 from nascore.data.zipped import Layout, unzipped, zipped_files
-from nascore.errors import DataError
-from nascore.paths import shown
 
 _SPLITS = ("train", "test", "val")
 _HINT = (

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from nascore.base.errors import DataError
+from nascore.base.paths import shown
 from nascore.data.info import Info
 from nascore.data.streaming import Reader
-from nascore.errors import DataError
-from nascore.paths import shown
 
 ZOOM = 8 / 7  # evaluation shows the central 224 of 256 pixels, as is the custom with random resized crops
 

@@ -13,9 +13,9 @@ import torch
 from filelock import FileLock
 from torch import Tensor
 
+from nascore.base.errors import DataError
+from nascore.base.paths import downloads, shown
 from nascore.data.info import DATASETS
-from nascore.errors import DataError
-from nascore.paths import downloads, shown
 
 _READERS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "cifar10": "CIFAR10", "cifar100": "CIFAR100"}
 

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from nascore.base.errors import ConfigError, DataError
 from nascore.data.augment import Draws, crop_and_flip, cut_out, draw, normalise
 from nascore.data.info import Info
-from nascore.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True)

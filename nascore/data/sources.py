@@ -8,7 +8,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from nascore.config import choose
+from nascore.base.config import choose
+from nascore.base.errors import ConfigError
+from nascore.base.paths import data_root
 from nascore.data import published
 from nascore.data.folders import folder_available, load_folder
 from nascore.data.images import FITS
@@ -17,8 +19,6 @@ from nascore.data.resident import Dataset
 from nascore.data.splits import balanced_order, limited
 from nascore.data.streaming import StreamedDataset
 from nascore.data.voices import CLIP_SECONDS, SHORTEST_CLIP, load_voices, voices_available
-from nascore.errors import ConfigError
-from nascore.paths import data_root
 
 _FOLDER, _VOICES = "folder:", "voices:"
 _DIGITS_TO_TEST = 360  # 36 of each digit, a fifth; 1,437 are left to train on

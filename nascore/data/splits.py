@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nascore.base.errors import ConfigError
 from nascore.data.resident import Dataset
 from nascore.data.streaming import StreamedDataset
-from nascore.errors import ConfigError
 
 
 def balanced_order(labels: Tensor) -> Tensor:

@@ -16,6 +16,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from nascore.base.errors import ConfigError, DataError
+from nascore.base.paths import shown
 from nascore.data import audio
 from nascore.data.info import Info
 from nascore.data.resident import Dataset
@@ -23,8 +25,6 @@ from nascore.data.spectrograms import Clip, Spectrograms, viridis
 from nascore.data.splits import limited
 from nascore.data.streaming import StreamedDataset, decoded
 from nascore.data.zipped import Layout, unzipped, zipped_files
-from nascore.errors import ConfigError, DataError
-from nascore.paths import shown
 
 CLIP_SECONDS = 3.0  # the paper's, as is the image size
 SHORTEST_CLIP = 0.025  # seconds: one window of the spectrogram

@@ -12,9 +12,9 @@ from zipfile import BadZipFile, ZipFile
 
 from filelock import FileLock
 
-from nascore.config import digest
-from nascore.errors import DataError
-from nascore.paths import downloads, shown
+from nascore.base.config import digest
+from nascore.base.errors import DataError
+from nascore.base.paths import downloads, shown
 
 _DAMAGED = (BadZipFile, zlib.error, LZMAError, EOFError, RuntimeError)  # RuntimeError: encrypted, or packed unusually
 

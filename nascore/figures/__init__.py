@@ -11,35 +11,35 @@ None of them shows it.
     figures.save(figure, "darts/cells", figures.genotype_table(run.genotype), runs=[run])
 """
 
-from nascore.figures.blocks import draw_block, draw_blocks
-from nascore.figures.cells import draw_cell, draw_genotype, drawn_boxes, genotype_table
-from nascore.figures.change import draw_change
-from nascore.figures.correlation import draw_correlation
-from nascore.figures.curves import draw_comparison, draw_training, metric_label, training_table
-from nascore.figures.density import draw_density
-from nascore.figures.depths import draw_depths
-from nascore.figures.flow import Box, draw_flow
-from nascore.figures.flows import draw_adversarial, draw_pipeline
-from nascore.figures.functions import draw_function
-from nascore.figures.growth import draw_growth
-from nascore.figures.images import draw_images
-from nascore.figures.kept import draw_kept
-from nascore.figures.landscape import draw_landscape
-from nascore.figures.masks import draw_masks
-from nascore.figures.network import draw_network, draw_stages_of_blocks
-from nascore.figures.ranks import draw_ranks
-from nascore.figures.routes import Arrow
-from nascore.figures.sampling import draw_sampling
-from nascore.figures.saving import save
-from nascore.figures.scales import draw_scales
-from nascore.figures.spectrograms import draw_spectrograms
-from nascore.figures.speed import draw_speed
-from nascore.figures.stages import draw_stages
-from nascore.figures.style import COLUMN, OPERATION_COLOURS, PAGE, node_name, operation_look, style
-from nascore.figures.subgraphs import draw_block_search, draw_pruning_of_a_graph
-from nascore.figures.survivors import draw_survivors
-from nascore.figures.tradeoff import draw_tradeoff
-from nascore.figures.weights import draw_weights
+from nascore.figures.architectures.blocks import draw_block, draw_blocks
+from nascore.figures.architectures.cells import draw_cell, draw_genotype, drawn_boxes, genotype_table
+from nascore.figures.architectures.depths import draw_depths
+from nascore.figures.architectures.network import draw_network, draw_stages_of_blocks
+from nascore.figures.inputs.images import draw_images
+from nascore.figures.inputs.spectrograms import draw_spectrograms
+from nascore.figures.methods.flow import Box, draw_flow
+from nascore.figures.methods.flows import draw_adversarial, draw_pipeline
+from nascore.figures.methods.functions import draw_function
+from nascore.figures.methods.routes import Arrow
+from nascore.figures.methods.subgraphs import draw_block_search, draw_pruning_of_a_graph
+from nascore.figures.pruning.kept import draw_kept
+from nascore.figures.pruning.masks import draw_masks
+from nascore.figures.results.change import draw_change
+from nascore.figures.results.correlation import draw_correlation
+from nascore.figures.results.curves import draw_comparison, draw_training, metric_label, training_table
+from nascore.figures.results.landscape import draw_landscape
+from nascore.figures.results.speed import draw_speed
+from nascore.figures.results.tradeoff import draw_tradeoff
+from nascore.figures.searches.density import draw_density
+from nascore.figures.searches.growth import draw_growth
+from nascore.figures.searches.ranks import draw_ranks
+from nascore.figures.searches.sampling import draw_sampling
+from nascore.figures.searches.scales import draw_scales
+from nascore.figures.searches.stages import draw_stages
+from nascore.figures.searches.survivors import draw_survivors
+from nascore.figures.searches.weights import draw_weights
+from nascore.figures.shared.saving import save
+from nascore.figures.shared.style import COLUMN, OPERATION_COLOURS, PAGE, node_name, operation_look, style
 
 __all__ = [
     "COLUMN",

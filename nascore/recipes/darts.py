@@ -4,16 +4,17 @@ Its own paper gives the settings in section 3 and its appendix; where it is sile
 public code.
 """
 
-from nascore.config import override
-from nascore.derivation import StrongestEdges
-from nascore.optimization import Bilevel, SingleLevel
-from nascore.pruning import Pruning
-from nascore.recipe import Recipe
-from nascore.recipes import scales
-from nascore.relaxations import Softmax
-from nascore.search import SearchSettings
-from nascore.spaces import CellSpace
-from nascore.training import TrainingSettings
+from nascore.base.config import override
+from nascore.derivation.edges import StrongestEdges
+from nascore.optimization.bilevel import Bilevel
+from nascore.optimization.single_level import SingleLevel
+from nascore.pruning.base import Pruning
+from nascore.recipes import profiles as scales
+from nascore.recipes.recipe import Recipe
+from nascore.relaxations.softmax import Softmax
+from nascore.search.loop import SearchSettings
+from nascore.spaces.cells import CellSpace
+from nascore.training.retraining import TrainingSettings
 
 _SEARCH = SearchSettings(
     space=CellSpace(),  # 8 cells, 16 channels, 4 nodes, 8 operations: appendix, search

@@ -6,15 +6,16 @@ on uses (Lin et al. 2019, in its public code for networks of branches), "DARTS" 
 
 from dataclasses import dataclass
 
-from nascore import tables
-from nascore.config import choose, override
-from nascore.gal import GalSettings
-from nascore.genotypes import PUBLISHED, Genotype, Stack
-from nascore.macro import default_reductions, stacked
-from nascore.node_pruning import Kept
-from nascore.recipe import Recipe
-from nascore.recipes import darts, scales
-from nascore.training import TrainingSettings
+from nascore.base.config import choose, override
+from nascore.evidence import tables
+from nascore.gal.pruning import GalSettings
+from nascore.networks.cell_stack import default_reductions, stacked
+from nascore.networks.cells import Genotype, Kept, Stack
+from nascore.networks.published import PUBLISHED
+from nascore.recipes import darts
+from nascore.recipes import profiles as scales
+from nascore.recipes.recipe import Recipe
+from nascore.training.retraining import TrainingSettings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,17 +6,17 @@ Numbers carry the paper's section. Where it is silent, "code" marks its public c
 
 from typing import Any
 
-from nascore.budgets import AdaptiveFlops, AdaptiveMac, Budget
-from nascore.config import override
-from nascore.derivation import EveryEdge
-from nascore.optimization import Proximal
-from nascore.pruning import Isolated
-from nascore.recipe import Recipe
-from nascore.recipes import scales
-from nascore.relaxations import Scales
-from nascore.search import SearchSettings
-from nascore.spaces import BlockSpace
-from nascore.training import TrainingSettings
+from nascore.base.config import override
+from nascore.derivation.every_edge import EveryEdge
+from nascore.optimization.budgets import AdaptiveFlops, AdaptiveMac, Budget
+from nascore.optimization.proximal import Proximal
+from nascore.pruning.isolated import Isolated
+from nascore.recipes import profiles as scales
+from nascore.recipes.recipe import Recipe
+from nascore.relaxations.scales import Scales
+from nascore.search.loop import SearchSettings
+from nascore.spaces.blocks import BlockSpace
+from nascore.training.retraining import TrainingSettings
 
 _SEARCH = SearchSettings(
     space=BlockSpace(

@@ -7,16 +7,20 @@ GDAS's or, where that has none either, chosen here ("not stated").
 from collections.abc import Mapping
 from typing import Any
 
-from nascore.config import override
-from nascore.derivation import EveryEdge, StrongestEdges, StrongestPairs
-from nascore.indicators import Importance
-from nascore.optimization import Bilevel
-from nascore.pruning import Gradual, Pruning
-from nascore.recipe import Recipe
-from nascore.recipes import darts, scales
-from nascore.relaxations import GumbelSoftmax
-from nascore.search import SearchSettings
-from nascore.spaces import NasBench201
+from nascore.base.config import override
+from nascore.derivation.edges import StrongestEdges
+from nascore.derivation.every_edge import EveryEdge
+from nascore.derivation.pairs import StrongestPairs
+from nascore.optimization.bilevel import Bilevel
+from nascore.pruning.base import Pruning
+from nascore.pruning.gradual import Gradual
+from nascore.pruning.importance import Importance
+from nascore.recipes import darts
+from nascore.recipes import profiles as scales
+from nascore.recipes.recipe import Recipe
+from nascore.relaxations.gumbel import GumbelSoftmax
+from nascore.search.loop import SearchSettings
+from nascore.spaces.nasbench201 import NasBench201
 
 _GDAS: SearchSettings = override(
     darts.SEARCH.settings,

@@ -7,15 +7,16 @@ P-DARTS's (Chen et al. 2019, "P-DARTS", or "code"), and for the searches without
 from collections.abc import Mapping
 from typing import Any
 
-from nascore import operations
-from nascore.config import override
-from nascore.derivation import StrongestEdges
-from nascore.dropout import SkipDropout
-from nascore.optimization import Bilevel
-from nascore.recipe import Recipe
-from nascore.recipes import darts, scales
-from nascore.search import SearchSettings
-from nascore.stages import Stage, StagedSettings
+from nascore.base.config import override
+from nascore.derivation.edges import StrongestEdges
+from nascore.networks import operations
+from nascore.optimization.bilevel import Bilevel
+from nascore.recipes import darts
+from nascore.recipes import profiles as scales
+from nascore.recipes.recipe import Recipe
+from nascore.search.dropout import SkipDropout
+from nascore.search.loop import SearchSettings
+from nascore.search.stages import Stage, StagedSettings
 
 
 def _stages(*cells: int, first: int = 8) -> tuple[Stage, ...]:

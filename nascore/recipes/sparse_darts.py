@@ -4,15 +4,18 @@ The paper does not number its sections: "setup" is Experimental Setup, "method" 
 Search with Sparsity and Pruning. All that is not set here is DARTS's, as the paper says (setup).
 """
 
-from nascore.config import override
-from nascore.derivation import EveryEdge
-from nascore.optimization import Bilevel, SingleLevel
-from nascore.pruning import Zeros
-from nascore.recipe import Recipe
-from nascore.recipes import darts, scales
-from nascore.relaxations import Entmax, Softmax
-from nascore.search import SearchSettings
-from nascore.spaces import NasBench201
+from nascore.base.config import override
+from nascore.derivation.every_edge import EveryEdge
+from nascore.optimization.bilevel import Bilevel
+from nascore.optimization.single_level import SingleLevel
+from nascore.pruning.zeros import Zeros
+from nascore.recipes import darts
+from nascore.recipes import profiles as scales
+from nascore.recipes.recipe import Recipe
+from nascore.relaxations.entmax import Entmax
+from nascore.relaxations.softmax import Softmax
+from nascore.search.loop import SearchSettings
+from nascore.spaces.nasbench201 import NasBench201
 
 _SOFTMAX = {"relaxation": Softmax(), "derivation": EveryEdge(none_competes=True)}  # as the benchmark derives cells
 

@@ -1,4 +1,4 @@
-"""The search spaces: what can be searched, and the supernets that compute it."""
+"""Space, the first question: what may be chosen?"""
 
 from nascore.spaces.base import Space as Space
 from nascore.spaces.blocks import BlockSpace as BlockSpace

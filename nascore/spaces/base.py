@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 from torch import nn
 
-from nascore.config import Settings
-from nascore.genotypes import AnyGenotype, Arrow
+from nascore.base.config import Settings
+from nascore.networks.genotypes import AnyGenotype, Arrow
 
 
 class Space(Settings):

@@ -10,11 +10,11 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from nascore.blocks import SCALE, BlockGenotype, Connection, block_types, connected, connections
-from nascore.errors import ConfigError
-from nascore.genotypes import Arrow
+from nascore.base.errors import ConfigError
+from nascore.networks.blocks import SCALE, BlockGenotype, Connection, block_types, connected, connections
+from nascore.networks.genotypes import Arrow
 from nascore.spaces.base import Space
-from nascore.spaces.fast_blocks import FastBlockSupernet
+from nascore.supernets.fast_blocks import FastBlockSupernet
 
 CANDIDATES = ("sep_conv_3x3", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3")
 

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from nascore import operations
-from nascore.genotypes import INPUTS, Arrow, Cell, Genotype, cell_types
-from nascore.macro import Stem, check_layout, default_reductions
-from nascore.operations import OPERATIONS
+from nascore.networks import operations
+from nascore.networks.cell_stack import Stem, check_layout, default_reductions
+from nascore.networks.cells import INPUTS, Cell, Genotype, cell_types
+from nascore.networks.genotypes import Arrow
+from nascore.networks.operations import OPERATIONS
 from nascore.spaces.base import Space
-from nascore.spaces.fast import FastCellSupernet
+from nascore.supernets.fast_cells import FastCellSupernet
 
 _IDENTITY: tuple[Arrow, ...] = (("skip_connect", 0, INPUTS), ("skip_connect", 1, INPUTS))
 

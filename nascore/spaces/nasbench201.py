@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from nascore.genotypes import Arrow
-from nascore.nasbench201 import EDGES, OPERATIONS, OUTPUT, BenchmarkCell
+from nascore.networks.benchmark_cells import EDGES, OPERATIONS, OUTPUT, BenchmarkCell
+from nascore.networks.genotypes import Arrow
 from nascore.spaces.base import Space
-from nascore.spaces.fast import FastBenchmarkSupernet
+from nascore.supernets.fast_cells import FastBenchmarkSupernet
 
 
 class NasBench201(Space):

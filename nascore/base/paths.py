@@ -1,0 +1,38 @@
+"""Where things are: the project folder, its committed records, and what a machine adds to it."""
+
+import os
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def root() -> Path:
+    """The project folder: the checkout that this package is imported from, else the current folder."""
+    checkout = _PACKAGE.parent
+    return checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()
+
+
+def reported() -> Path:
+    """The papers' printed numbers, one CSV a table."""
+    return root() / "data" / "reported"
+
+
+def committed_runs() -> Path:
+    """Records of real runs that travel with the project."""
+    return root() / "data" / "runs"
+
+
+def downloads() -> Path:
+    """Where data sets are downloaded and unpacked to when nothing else is said."""
+    return root() / "data" / "downloads"
+
+
+def data_root(given: str | Path | None = None) -> Path:
+    """The folder that data sets are read from: `given`, else `$NASCORE_DATA`, else `data/downloads`."""
+    return Path(given or os.environ.get("NASCORE_DATA") or downloads()).expanduser().resolve()
+
+
+def shown(path: Path) -> str:
+    """`path` as messages show it: relative to the project where it lies inside, which keeps machines' paths out."""
+    path = Path(path)
+    return str(path.relative_to(root())) if path.is_relative_to(root()) else str(path)

@@ -1,0 +1,61 @@
+"""Derivation of each node's strongest edges: DARTS's, and with a limit on skips P-DARTS's."""
+
+import torch
+from torch import Tensor
+
+from nascore.derivation.base import Derivation
+from nascore.networks.genotypes import Arrow
+from nascore.spaces.base import Space
+
+
+class StrongestEdges(Derivation):
+    """Each node keeps the `inputs` edges whose best operation is strongest, each with that operation; `none` does not
+    count, nor does what has no strength.
+
+    DARTS, section 2.4. Of equal edges the earlier source wins, of equal operations the earlier candidate.
+
+    With a `skip_limit`, no normal cell type keeps more skip connections than that (P-DARTS; ETH thesis, section
+    3.2.2): as long as there are too many, the weakest of those kept loses its strength, and all is chosen anew. So
+    another operation of the same edge takes its place, or another edge does. Reduction cells are not limited.
+    """
+
+    inputs: int = 2
+    skip_limit: int | None = None
+
+    def validate(self) -> None:
+        self.require(self.inputs >= 1, "inputs", "at least 1")
+        self.require(self.skip_limit is None or self.skip_limit >= 0, "skip_limit", "at least 0")
+
+    def choose(self, space: Space, strengths: Tensor, kind: str = "normal") -> list[Arrow]:
+        strengths, edges = strengths.clone(), space.edges()
+        limit = None if kind == "reduce" else self.skip_limit
+        while True:
+            scores = self.scores(space, strengths)
+            kept = _strongest_edges(space, scores, self.inputs)
+            skips = [edges.index((source, target)) for name, source, target in kept if name == "skip_connect"]
+            if limit is None or len(skips) <= limit:
+                return kept
+            skip = space.operations.index("skip_connect")
+            strengths[min(skips, key=lambda edge: float(scores[edge, skip])), skip] = 0.0
+
+    def scores(self, space: Space, strengths: Tensor) -> Tensor:
+        """What operations are chosen by: (edges, operations), 0 for `none`."""
+        none = torch.tensor([name == "none" for name in space.operations])
+        return strengths.masked_fill(none, 0.0)
+
+
+def _strongest_edges(space: Space, scores: Tensor, inputs: int) -> list[Arrow]:
+    """The best operation of each node's `inputs` best edges, of those that have any strength."""
+    strength, best = scores.max(dim=1)
+    found: dict[int, list[tuple[float, Arrow]]] = {}
+    for edge, (source, target) in enumerate(space.edges()):
+        if strength[edge] > 0:
+            arrow = space.operations[int(best[edge])], source, target
+            found.setdefault(target, []).append((float(strength[edge]), arrow))
+    return [arrow for _, edges in sorted(found.items()) for arrow in _strongest(edges, inputs)]
+
+
+def _strongest(candidates: list[tuple[float, Arrow]], count: int) -> list[Arrow]:
+    """The arrows of the `count` largest values, by source."""
+    ranked = sorted(candidates, key=lambda candidate: -candidate[0])[:count]
+    return sorted((arrow for _, arrow in ranked), key=lambda arrow: arrow[1])

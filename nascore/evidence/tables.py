@@ -1,0 +1,208 @@
+"""Tables: what the papers print, and what is put beside it.
+
+Every number shown says its kind: reported, measured or computed.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from nascore.base import paths
+from nascore.base.config import choose
+from nascore.base.errors import ConfigError
+from nascore.base.files import export, origin
+
+Kind = Literal["reported", "measured", "computed"]
+KINDS: tuple[Kind, ...] = ("reported", "measured", "computed")
+
+
+def papers() -> pd.DataFrame:
+    """The five papers, a row each; `paper` is the key that the other functions take."""
+    return _read(paths.reported() / "papers.csv")
+
+
+def reported(paper: str, table: str | int | float) -> pd.DataFrame:
+    """A table as `paper` prints it, a row for each of its rows; units are the last parts of the columns' names.
+
+    `table` is the printed number: 1, "4.1", "A.1". Raises `ConfigError` listing what there is.
+    """
+    choose("paper", paper, dict.fromkeys(papers()["paper"]))
+    files = {_number(path): path for path in sorted(paths.reported().glob(f"{paper}_table*.csv"))}
+    return _read(choose(f"table of {paper}", str(table), files))
+
+
+def settings(paper: str) -> pd.DataFrame:
+    """What `paper` says of its experiments: phase, dataset, setting, value, location; no value where it says none."""
+    return _of(paper, "settings.csv")
+
+
+def figures(paper: str) -> pd.DataFrame:
+    """The figures of `paper`: what each shows, its axes and series, and what it takes to make one like it."""
+    return _of(paper, "figures.csv")
+
+
+def mean_std(values: Iterable[float], digits: int = 2) -> str:
+    """Mean, sample standard deviation and number of values: "97.24 ± 0.05 (3)", or "97.24 (1)" for a single one.
+
+    Raises `ConfigError` if there are none.
+    """
+    values = np.asarray(list(values), dtype=float)
+    if not len(values):
+        raise ConfigError("there are no values to take the mean of")
+    spread = f" ± {values.std(ddof=1):.{digits}f}" if len(values) > 1 else ""
+    return f"{values.mean():.{digits}f}{spread} ({len(values)})"
+
+
+def numbers(
+    kind: Kind,
+    quantity: str,
+    values: Mapping[str, float | Iterable[float]],
+    *,
+    source: str = "",
+    digits: int = 2,
+) -> pd.DataFrame:
+    """Rows for a comparison: name, quantity (with its unit), kind, mean, std, n, shown, source.
+
+    `values` maps names to one number or, for several seeds, to many; measured ones are shown as `mean_std` has them.
+    Raises `ConfigError` for another kind.
+    """
+    if kind not in KINDS:
+        raise ConfigError(f"a number is {', '.join(KINDS)}, not {kind!r}")
+    rows = []
+    for name, value in values.items():
+        many = np.atleast_1d(np.asarray(value if np.isscalar(value) else list(value), dtype=float))
+        shown = mean_std(many, digits) if kind == "measured" else f"{many.mean():.{digits}f}"
+        std = many.std(ddof=1) if len(many) > 1 else np.nan
+        rows.append((name, quantity, kind, many.mean(), std, len(many), shown, source))
+    return pd.DataFrame(rows, columns=["name", "quantity", "kind", "mean", "std", "n", "shown", "source"])
+
+
+def side_by_side(*parts: pd.DataFrame) -> pd.DataFrame:
+    """The `numbers` of all parts: a row for each name, a column for each quantity and kind, in their order."""
+    rows = pd.concat(parts, ignore_index=True)
+    rows["column"] = rows["quantity"] + ", " + rows["kind"]
+    wide = rows.pivot(index="name", columns="column", values="shown")
+    wide = wide.reindex(index=rows["name"].unique(), columns=rows["column"].unique()).fillna("")
+    return wide.rename_axis(columns=None).reset_index()
+
+
+def points(groups: Mapping[str, Iterable[Any]], metric: str = "test_accuracy") -> pd.DataFrame:
+    """One row for each run record: label, run, profile, seed, final `metric`. `groups` maps labels to records."""
+    pairs = [(label, run) for label, group in groups.items() for run in group]
+    rows = [(label, run.name, run.profile, run.seed, run.metrics[metric]) for label, run in pairs]
+    return pd.DataFrame(rows, columns=["label", "run", "profile", "seed", metric])
+
+
+def trained(groups: Mapping[str, Iterable[Any]]) -> pd.DataFrame:
+    """A row for each group of training records: test accuracy (%), size and training time, each over its seeds."""
+    groups = {label: list(group) for label, group in groups.items()}
+
+    def column(kind: Kind, quantity: str, value, digits: int) -> pd.DataFrame:
+        values = {label: [value(run) for run in group] for label, group in groups.items()}
+        return numbers(kind, quantity, values, digits=digits)
+
+    return side_by_side(
+        column("measured", "test accuracy (%)", lambda run: run.metrics["test_accuracy"], 2),
+        column("measured", "training time (s)", lambda run: run.seconds, 0),
+        column("computed", "parameters (thousand)", lambda run: run.metrics["parameters"] / 1e3, 1),
+        column("computed", "multiply-adds (million)", lambda run: run.metrics["macs"] / 1e6, 2),
+    )
+
+
+def verdict(groups: Mapping[str, Iterable[Any]], first: str, second: str, metric: str = "test_accuracy") -> str:
+    """Whether `first` beats `second`, in a sentence: the difference of their means beside its standard error.
+
+    Only a difference of more than two standard errors counts. Raises `ConfigError` for fewer than two records a side.
+    """
+    one, other = (np.array([run.metrics[metric] for run in groups[name]]) for name in (first, second))
+    if min(len(one), len(other)) < 2:
+        raise ConfigError(f"a verdict needs two seeds a side at least, not {len(one)} and {len(other)}")
+    gap, error = one.mean() - other.mean(), np.sqrt(one.var(ddof=1) / len(one) + other.var(ddof=1) / len(other))
+    word = "beats" if gap > 2 * error else "loses to" if gap < -2 * error else "cannot be told from"
+    return f"{first} {word} {second}: {gap:+.2f} ± {error:.2f} points (n = {len(one)} and {len(other)})"
+
+
+def save(
+    table: pd.DataFrame, name: str, *, runs: Iterable[Any] = (), folder: str | Path | None = None
+) -> dict[str, Path]:
+    """Write `<folder>/<name>.csv`, `.md` and `.tex` (a booktabs tabular), all without the index.
+
+    `folder` is the project's `figures` if none is given. The Markdown and LaTeX say which `runs` (records, or names)
+    the numbers come from. The same table gives the same bytes each time. Returns suffix -> path; raises `ConfigError`
+    for a name that leaves the folder, `NascoreError` if it cannot be written.
+    """
+    notes = origin(runs)
+    contents = {
+        "csv": table.to_csv(index=False, lineterminator="\n"),
+        "md": _markdown(table)
+        + f"\nRun records: {notes['nascore:runs'] or 'none'}; nascore {notes['nascore:version']}\n",
+        "tex": "".join(f"% {key}={value}\n" for key, value in notes.items()) + _latex(table),
+    }
+    return export(folder or paths.root() / "figures", name, contents)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    # "None" is what a paper printed, not a missing value
+    return pd.read_csv(path, keep_default_na=False, na_values=[""])
+
+
+def _number(path: Path) -> str:
+    return path.stem.rpartition("_table")[2].replace("_", ".")
+
+
+def _of(paper: str, file: str) -> pd.DataFrame:
+    choose("paper", paper, dict.fromkeys(papers()["paper"]))
+    table = _read(paths.reported() / file)
+    return table[table["paper"] == paper].drop(columns="paper").reset_index(drop=True)
+
+
+def _cells(table: pd.DataFrame) -> list[list[str]]:
+    """The header and all rows as text: at most six significant digits, nothing for missing values."""
+    rows = [[_text(value) for value in row] for row in table.itertuples(index=False)]
+    return [[str(column) for column in table.columns], *rows]
+
+
+def _text(value: Any) -> str:
+    if pd.isna(value):
+        return ""
+    return f"{value:.6g}" if isinstance(value, (float, np.floating)) else str(value)
+
+
+def _numeric(table: pd.DataFrame) -> list[bool]:
+    return [pd.api.types.is_numeric_dtype(dtype) for dtype in table.dtypes]
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    header, *rows = [
+        "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |" for row in _cells(table)
+    ]
+    rule = "|" + "|".join("---:" if numeric else "---" for numeric in _numeric(table)) + "|"
+    return "\n".join([header, rule, *rows]) + "\n"
+
+
+_LATEX = {character: f"\\{character}" for character in "&%$#_{}"} | {
+    "\\": "\\textbackslash{}",
+    "~": "\\textasciitilde{}",
+    "^": "\\textasciicircum{}",
+    "±": "$\\pm$",
+    "\n": " ",
+}
+
+
+def _latex(table: pd.DataFrame) -> str:
+    rows = [[cell.translate(str.maketrans(_LATEX)) for cell in row] for row in _cells(table)]
+    header, *body = [" & ".join(row) + " \\\\" for row in rows]
+    columns = "".join("r" if numeric else "l" for numeric in _numeric(table))
+    lines = [
+        f"\\begin{{tabular}}{{{columns}}}",
+        "\\toprule",
+        header,
+        "\\midrule",
+        *body,
+        "\\bottomrule",
+        "\\end{tabular}",
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,1 @@
+"""Figures of architectures: cells, blocks, whole networks."""

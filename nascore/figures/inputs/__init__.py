@@ -1,0 +1,1 @@
+"""Figures of inputs: images and spectrograms."""

@@ -1,0 +1,1 @@
+"""Figures of how a method works: flows, functions, subgraphs."""

@@ -1,0 +1,1 @@
+"""Figures of node pruning: masks over time, nodes that are kept."""

@@ -1,0 +1,1 @@
+"""Figures of results: accuracies, sizes, times, and how they hang together."""

@@ -1,0 +1,1 @@
+"""Figures of searches: weights over time, what is chosen, what survives."""

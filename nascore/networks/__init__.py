@@ -1,0 +1,33 @@
+"""Networks and what describes them: operations, genotypes, the networks built from these, baselines, sizes."""
+
+from nascore.networks.baselines import BASELINES as BASELINES
+from nascore.networks.baselines import LeNet as LeNet
+from nascore.networks.baselines import resnet18 as resnet18
+from nascore.networks.baselines import vgg16 as vgg16
+from nascore.networks.benchmark_cells import BenchmarkCell as BenchmarkCell
+from nascore.networks.benchmark_cells import all_cells as all_cells
+from nascore.networks.benchmark_network import BenchmarkNetwork as BenchmarkNetwork
+from nascore.networks.block_network import BlockNetwork as BlockNetwork
+from nascore.networks.blocks import Block as Block
+from nascore.networks.blocks import BlockGenotype as BlockGenotype
+from nascore.networks.blocks import Connection as Connection
+from nascore.networks.blocks import connected as connected
+from nascore.networks.blocks import connections as connections
+from nascore.networks.cell_network import CellNetwork as CellNetwork
+from nascore.networks.cell_stack import default_reductions as default_reductions
+from nascore.networks.cell_stack import kinds as kinds
+from nascore.networks.cell_stack import stacked as stacked
+from nascore.networks.cells import INPUTS as INPUTS
+from nascore.networks.cells import Cell as Cell
+from nascore.networks.cells import Genotype as Genotype
+from nascore.networks.cells import Stack as Stack
+from nascore.networks.cells import cell_types as cell_types
+from nascore.networks.counting import Count as Count
+from nascore.networks.counting import count as count
+from nascore.networks.counting import fitted_channels as fitted_channels
+from nascore.networks.genotypes import AnyGenotype as AnyGenotype
+from nascore.networks.genotypes import Arrow as Arrow
+from nascore.networks.genotypes import Edge as Edge
+from nascore.networks.genotypes import load as load
+from nascore.networks.genotypes import read as read
+from nascore.networks.published import PUBLISHED as PUBLISHED

@@ -1,0 +1,103 @@
+"""The network that DSO-NAS's blocks describe, to be trained from scratch."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from nascore.base.errors import ConfigError
+from nascore.networks import operations
+from nascore.networks.auxiliary import AuxiliaryHead, drop_path_by_image
+from nascore.networks.block_stack import BlockStack
+from nascore.networks.blocks import Block, BlockGenotype
+from nascore.networks.operations import conv_bn
+
+
+class DerivedBlock(nn.Module):
+    """A block of DSO-NAS as its search left it, (N, channels, H, W) -> the same shape: scales are dropped, not kept.
+
+    An operation reads the sum of its inputs; the output is a 1x1 convolution, BN and ReLU over the operations that it
+    is connected with, plus the input. A block of which nothing is left is the identity.
+    """
+
+    def __init__(self, block: Block, channels: int):
+        super().__init__()
+        self.block, names = block, block.operations()
+        self.reads = {
+            node: [source for source, target in block.kept if target == node] for node in (*names, block.output)
+        }
+        self.operations = nn.ModuleList(
+            operations.build_post_norm(name, channels, nn.BatchNorm2d) for name in names.values()
+        )
+        inputs = channels * len(self.reads[block.output])
+        reduce = [*conv_bn(inputs, channels, 1), nn.ReLU()] if inputs else []
+        self.reduce = nn.Sequential(*reduce)
+
+    def forward(self, x: Tensor, drop: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+        if not self.reduce:
+            return x
+        states = {0: x}
+        for node, operation in zip(self.block.operations(), self.operations, strict=True):
+            terms = [states[source] for source in self.reads[node]]
+            states[node] = operation(sum(terms[1:], start=terms[0]))
+            if drop is not None:
+                states[node] = drop(states[node])
+        return self.reduce(torch.cat([states[source] for source in self.reads[self.block.output]], dim=1)) + x
+
+
+class BlockNetwork(BlockStack):
+    """The network of DSO-NAS's blocks (section 3.2): images (N, in_channels, H, W) -> logits (N, classes).
+
+    `stages` says how many blocks each stage has; a genotype of several blocks needs as many as there are. `auxiliary`
+    adds the head after the stage before the last, used in training only; `dropout` drops features before the classifier
+    with that probability. Raises `ConfigError` where genotype and stages do not fit.
+    """
+
+    def __init__(
+        self,
+        genotype: BlockGenotype,
+        stages: tuple[int, ...] = (8, 8, 8),
+        channels: int = 36,
+        classes: int = 10,
+        in_channels: int = 3,
+        stem: Literal["cifar", "imagenet"] = "cifar",
+        auxiliary: bool = False,
+        dropout: float = 0.0,
+    ):
+        blocks = list(genotype.cells().values())
+        if len(blocks) == 1:
+            blocks *= sum(stages)
+        if len(blocks) != sum(stages):
+            raise ConfigError(f"the genotype has {len(blocks)} blocks, and stages of {stages} have {sum(stages)}")
+        sizes = {"channels": channels, "classes": classes, "in_channels": in_channels, "stem": stem}
+        super().__init__(lambda at, width: DerivedBlock(blocks[at], width), stages=stages, norm=nn.BatchNorm2d, **sizes)
+        if auxiliary and len(stages) < 2:
+            raise ConfigError("an auxiliary head follows the stage before the last, and this network has one stage")
+        self.auxiliary_at = self.starts[-1] - 1 if auxiliary else None
+        self.auxiliary = AuxiliaryHead(self.widths[self.auxiliary_at], classes) if auxiliary else None
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.with_auxiliary(images)[0]
+
+    def with_auxiliary(
+        self, images: Tensor, drop_path: float = 0.0, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """(logits, the auxiliary head's logits in training mode, else None).
+
+        Each operation is dropped per image with a probability that grows along a line from block to block, to
+        `drop_path` in the last (Zoph et al. 2018, "scheduled" drop-path; Code: DSO-NAS).
+        """
+
+        def call(at: int, x: Tensor) -> Tensor:
+            probability = drop_path * (at + 1) / len(self.blocks)
+            drops = self.training and drop_path > 0
+            drop = (lambda y: drop_path_by_image(y, probability, generator)) if drops else None
+            return self.blocks[at](x, drop)
+
+        auxiliary = None
+        for at, last in enumerate(self.outputs(images, call)):
+            if self.training and at == self.auxiliary_at:
+                auxiliary = self.auxiliary(last)
+        return self.classifier(self.dropout(last.mean(dim=(2, 3)))), auxiliary

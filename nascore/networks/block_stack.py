@@ -1,0 +1,76 @@
+"""DSO-NAS's macro-architecture (section 3.2): stages of blocks, between which a reduction halves height and width."""
+
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+from torch import Tensor, nn
+
+from nascore.base.errors import ConfigError
+
+
+class ReductionBlock(nn.Module):
+    """Halve height and width and double the channels: the sum of a 1x1 and a 3x3 stride-2 convolution, each with BN and
+    ReLU (DSO-NAS, section 3.2): (N, C, H, W) -> (N, 2 C, ceil(H/2), ceil(W/2)). `norm(channels)` makes the BN.
+    """
+
+    def __init__(self, channels: int, norm: Callable[[int], nn.Module]):
+        super().__init__()
+        self.paths = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(channels, 2 * channels, kernel, 2, kernel // 2, bias=False), norm(2 * channels), nn.ReLU()
+            )
+            for kernel in (1, 3)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        first, second = self.paths
+        return first(x) + second(x)
+
+
+class BlockStack(nn.Module):
+    """DSO-NAS's macro-architecture (section 3.2): a stem, `stages` of so many blocks each, a linear classifier.
+
+    Between two stages a `ReductionBlock` halves height and width and doubles the channels; after the last there is
+    none. `make_block(position, channels)` makes a block, which maps (N, channels, H, W) to the same shape; `widths`
+    holds the width at each position. The stem is a 3x3 convolution, or for ImageNet a 7x7 one of stride 2 and a pool
+    (Code: DSO-NAS). Raises `ConfigError` for stages without blocks.
+    """
+
+    def __init__(
+        self,
+        make_block: Callable[[int, int], nn.Module],
+        *,
+        stages: tuple[int, ...],
+        channels: int,
+        classes: int,
+        in_channels: int,
+        stem: Literal["cifar", "imagenet"],
+        norm: Callable[[int], nn.Module],
+    ):
+        super().__init__()
+        if not stages or min(stages) < 1:
+            raise ConfigError(f"each stage needs at least one block, not {stages}")
+        kernel, stride = (3, 1) if stem == "cifar" else (7, 2)
+        first = nn.Conv2d(in_channels, channels, kernel, stride, kernel // 2, bias=False)
+        pool = [] if stem == "cifar" else [nn.MaxPool2d(3, 2, 1)]
+        self.stem = nn.Sequential(first, norm(channels), nn.ReLU(), *pool)
+        widths = [channels * 2**stage for stage in range(len(stages))]
+        self.widths = [width for width, blocks in zip(widths, stages, strict=True) for _ in range(blocks)]
+        self.starts = [sum(stages[:stage]) for stage in range(1, len(stages))]  # blocks that follow a reduction
+        self.blocks = nn.ModuleList(make_block(at, width) for at, width in enumerate(self.widths))
+        self.reductions = nn.ModuleList(ReductionBlock(width, norm) for width in widths[:-1])
+        self.classifier = nn.Linear(widths[-1], classes)
+
+    def outputs(self, x: Tensor, call: Callable[[int, Tensor], Tensor]) -> Iterator[Tensor]:
+        """Each block's output in turn; `call(position, input)` computes a block."""
+        x = self.stem(x)
+        for position in range(len(self.blocks)):
+            if position in self.starts:
+                # in the ordinary layout: there BatchNorm is exact (`nascore.supernets.kernels`)
+                x = self.reductions[self.starts.index(position)](x.contiguous())
+            x = call(position, x)
+            yield x
+
+    def classify(self, x: Tensor) -> Tensor:
+        """(N, channels, H, W) -> logits (N, classes)."""
+        return self.classifier(x.mean(dim=(2, 3)))

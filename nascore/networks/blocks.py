@@ -1,0 +1,124 @@
+"""The blocks of DSO-NAS as genotypes: what is left of a fully connected block (Zhang et al. 2018, section 3.2).
+
+A block has `levels` levels of the same candidate operations. Node 0 is its input, the operations follow level by level,
+and the last node is its output. An operation reads the input and any operation of a lower level; the output reads any
+operation. What is left is a set of these connections.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from nascore.base.errors import GenotypeError, shortened
+from nascore.networks.genotypes import AnyGenotype
+from nascore.networks.operations import OPERATIONS
+
+Connection = tuple[int, int]  # (source node, target node)
+SCALE = "scale"  # what a connection does: it multiplies
+
+
+def connections(levels: int, width: int) -> list[Connection]:
+    """All connections of a block of `width` operations a level, by target: level m (from 1) has (m - 1) width + 1."""
+    output = levels * width + 1
+    inner = [
+        (source, target) for target in range(1, output) for source in (0, *range(1, (target - 1) // width * width + 1))
+    ]
+    return [*inner, *((source, output) for source in range(1, output))]
+
+
+def connected(kept: Iterable[Connection], output: int) -> tuple[Connection, ...]:
+    """The connections that lie on a way from the input (node 0) to the output: the others are isolated.
+
+    An operation that nothing leads to, or that leads nowhere, is pruned with all its connections, until that isolates
+    nothing more.
+    """
+    left = sorted(set(kept), key=lambda connection: connection[::-1])
+    reached = {0}
+    for source, target in left:  # by target, and every source comes before its target
+        reached |= {target} if source in reached else set()
+    needed = {output}
+    for source, target in reversed(left):
+        needed |= {source} if target in needed else set()
+    return tuple((source, target) for source, target in left if source in reached and target in needed)
+
+
+@dataclass(frozen=True)
+class Block:
+    """One block of `candidates` in each of `levels` levels, and the connections that it keeps, by target.
+
+    Raises `GenotypeError` for connections that such a block has not, or that are isolated.
+    """
+
+    candidates: tuple[str, ...]
+    levels: int
+    kept: tuple[Connection, ...]
+
+    inputs: ClassVar[int] = 1
+
+    def __post_init__(self):
+        known = set(connections(self.levels, len(self.candidates)))
+        if unknown := [each for each in self.kept if each not in known]:
+            raise GenotypeError(f"a block of {self.levels} levels has no connection {unknown[0]}")
+        if connected(self.kept, self.output) != self.kept:
+            raise GenotypeError("a block's connections are given once, by target, and none of them is isolated")
+
+    @property
+    def output(self) -> int:
+        """The number of the output's node."""
+        return self.levels * len(self.candidates) + 1
+
+    def operations(self) -> dict[int, str]:
+        """Node -> operation, of the operations that are left."""
+        nodes = sorted({target for _, target in self.kept} - {self.output})
+        return {node: self.candidates[(node - 1) % len(self.candidates)] for node in nodes}
+
+    def edges(self) -> list[tuple[str, int, int]]:
+        """All (`scale`, source node, target node), by target."""
+        return [(SCALE, source, target) for source, target in self.kept]
+
+    arrows = edges
+
+
+@dataclass(frozen=True)
+class BlockGenotype(AnyGenotype, keys=("candidates", "levels", "blocks")):
+    """The blocks of a network: one that all share, or one for each place, from the first to the last.
+
+    Raises `GenotypeError` for unknown candidates, too few levels, or connections that are none of theirs.
+    """
+
+    candidates: tuple[str, ...]
+    levels: int
+    blocks: tuple[tuple[Connection, ...], ...]
+
+    def __post_init__(self):
+        if not self.candidates or not set(self.candidates) <= set(OPERATIONS):
+            raise GenotypeError(f"candidates are names out of {', '.join(OPERATIONS)}, not {list(self.candidates)}")
+        if type(self.levels) is not int or self.levels < 1 or not self.blocks:
+            raise GenotypeError("a network of blocks has one level or more, and one block or more")
+        self.cells()
+
+    def cells(self) -> dict[str, Block]:
+        """`block`, or `block1`, `block2`, ... -> block."""
+        blocks = (Block(self.candidates, self.levels, kept) for kept in self.blocks)
+        return dict(zip(block_types(len(self.blocks)), blocks, strict=True))
+
+    def to_dict(self) -> dict[str, Any]:
+        blocks = [[list(connection) for connection in kept] for kept in self.blocks]
+        return {"candidates": list(self.candidates), "levels": self.levels, "blocks": blocks}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "BlockGenotype":
+        """The inverse of `to_dict`; raises `GenotypeError` where `data` has another form."""
+        try:
+            blocks = tuple(tuple((source, target) for source, target in kept) for kept in data["blocks"])
+            return cls(tuple(data["candidates"]), data["levels"], blocks)
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, GenotypeError):
+                raise
+            form = '{"candidates": [name, ...], "levels": number, "blocks": [[[source, target], ...], ...]}'
+            raise GenotypeError(f"blocks are written {form}, not {shortened(data)}") from error
+
+
+def block_types(blocks: int) -> tuple[str, ...]:
+    """The names of the types of so many different blocks."""
+    return ("block",) if blocks == 1 else tuple(f"block{at}" for at in range(1, blocks + 1))

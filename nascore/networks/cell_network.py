@@ -1,0 +1,124 @@
+"""The network that a genotype of the DARTS space describes, to be trained from scratch."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from nascore.base.errors import ConfigError
+from nascore.networks import operations
+from nascore.networks.auxiliary import AuxiliaryHead, drop_path_by_image
+from nascore.networks.cell_stack import CellStack, Stem, stacked
+from nascore.networks.cells import INPUTS, Cell, Genotype, Stack
+from nascore.networks.operations import FactorizedReduce
+
+
+class DerivedCell(nn.Module):
+    """A cell as its genotype has it; in a reduction cell the operations on the two inputs have stride 2."""
+
+    def __init__(self, cell: Cell, channels: int, reduction: bool):
+        super().__init__()
+        self.cell, self.outputs = cell, len(cell.concat)
+        self.operations = nn.ModuleList(
+            operations.build(name, channels, 2 if reduction and source < INPUTS else 1)
+            for name, source, _ in cell.edges()
+        )
+
+    def forward(self, input0: Tensor, input1: Tensor, drop: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+        states: list[Tensor | None] = [input0, input1]
+        layers = iter(self.operations)
+        for _, edges in self.cell.numbered():
+            terms = [self._term(next(layers), states[source], drop) for _, source in edges]
+            states.append(sum(terms[1:], start=terms[0]) if terms else None)
+        return torch.cat([states[node] for node in self.cell.concat], dim=1)
+
+    @staticmethod
+    def _term(operation: nn.Module, x: Tensor, drop: Callable[[Tensor], Tensor] | None) -> Tensor:
+        x = operation(x)
+        return x if drop is None or isinstance(operation, nn.Identity) else drop(x)
+
+
+class BypassedCell(nn.Module):
+    """What stands for a cell that lost all its nodes: its second input, in place of a reduction cell halved in size."""
+
+    outputs = 1
+
+    def __init__(self, channels: int, reduction: bool):
+        super().__init__()
+        self.layer = FactorizedReduce(channels, channels) if reduction else nn.Identity()
+
+    def forward(self, input0: Tensor | None, input1: Tensor, drop: object = None) -> Tensor:
+        return self.layer(input1)
+
+
+class UnreadCell(nn.Module):
+    """The place of a cell that nothing reads: nothing."""
+
+    outputs = 0
+
+
+class CellNetwork(CellStack):
+    """The network built from a genotype (DARTS, section 3.2): stem, cells, global average pooling, linear.
+
+    Images (N, in_channels, H, W) -> logits (N, classes). `reductions` are positions from 0, None for DARTS's rule; a
+    genotype with several normal types needs as many as there are stages. A `Stack` brings `cells` and `reductions`
+    with it; what nothing reads in it is not built. `auxiliary` adds the head after the last reduction cell, used in
+    training only. Raises `ConfigError` for a layout that makes no network.
+    """
+
+    cell: Callable[[Cell, int, bool], nn.Module] = DerivedCell
+
+    def __init__(
+        self,
+        genotype: Genotype | Stack,
+        cells: int = 20,
+        channels: int = 36,
+        classes: int = 10,
+        in_channels: int = 3,
+        reductions: tuple[int, ...] | None = None,
+        stem: Stem = "cifar",
+        auxiliary: bool = False,
+    ):
+        whole = isinstance(genotype, Stack)
+        stack = genotype if whole else stacked(genotype, cells, reductions)
+        reads = stack.reads() if whole else [(True, True)] * cells  # published cells are built as they are printed
+        super().__init__(
+            lambda at, kind, width: self._make_cell(stack.stack[at], width, kind == "reduce", any(reads[at])),
+            cells=len(stack.stack),
+            channels=channels,
+            classes=classes,
+            in_channels=in_channels,
+            reductions=stack.reductions,
+            normal_types=1 if whole else len(genotype.normal),
+            stem=stem,
+            affine=True,
+            reads=reads,
+        )
+        self.stack = stack
+        if auxiliary and not (self.reductions and any(self.reads[self.reductions[-1]])):
+            raise ConfigError("an auxiliary head follows the last reduction cell, and this network has or reads none")
+        self.auxiliary = AuxiliaryHead(self.widths[self.reductions[-1]], classes) if auxiliary else None
+
+    def _make_cell(self, cell: Cell | None, channels: int, reduction: bool, read: bool) -> nn.Module:
+        if not read:
+            return UnreadCell()
+        return BypassedCell(channels, reduction) if cell is None else self.cell(cell, channels, reduction)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.with_auxiliary(images)[0]
+
+    def with_auxiliary(
+        self, images: Tensor, drop_path: float = 0.0, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """(logits, the auxiliary head's logits in training mode, else None), each edge dropped per image with
+        `drop_path`.
+
+        Identity edges are never dropped; what is kept is scaled up by 1 / (1 - drop_path) (Larsson et al. 2017; Code:
+        darts).
+        """
+        drop = (lambda x: drop_path_by_image(x, drop_path, generator)) if self.training and drop_path > 0 else None
+        auxiliary = None
+        for at, last in enumerate(self.outputs(images, lambda at, *inputs: self.cells[at](*inputs, drop))):
+            if self.training and self.auxiliary is not None and at == self.reductions[-1]:
+                auxiliary = self.auxiliary(last)
+        return self.classify(last), auxiliary

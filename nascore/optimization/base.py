@@ -1,0 +1,193 @@
+"""Optimization, the third choice: who is updated when, and on which data.
+
+An optimization is a value; `start` turns it into a `Stepper`, which owns the optimiser of the architecture parameters.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from nascore.base.config import Settings
+from nascore.relaxations.architecture import Architecture
+from nascore.spaces.base import Space
+
+Batch = tuple[Tensor, Tensor]  # images (N, C, H, W) and labels (N,)
+
+
+class Outcome(NamedTuple):
+    """What one pass over a batch of `images` saw, still on the device: the mean loss, and how many were right.
+
+    `computed` says which operations the pass computed: cell type -> bools (edges, operations), on the CPU.
+    """
+
+    loss: Tensor
+    correct: Tensor
+    images: int
+    computed: Mapping[str, Tensor]
+
+
+class Step(NamedTuple):
+    """What a search step saw: the pass that updated the weights, and the one that updated alpha if it is another."""
+
+    train: Outcome
+    valid: Outcome | None = None
+
+
+class Problem(Protocol):
+    """What is optimised: the supernet's weights and the architecture parameters, under one loss."""
+
+    supernet: nn.Module
+    weights: list[nn.Parameter]
+    alphas: list[nn.Parameter]
+    architecture: "Architecture"
+    space: "Space | None"  # where its alphas are from, if a search made it
+    computed: Mapping[str, Tensor]  # by the last pass, as in `Outcome`
+
+    def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """(mean loss, logits) of the supernet on a batch, at a fresh draw of the relaxation."""
+
+
+class Optimization(Settings):
+    """Base of the optimizations. Alpha is updated by Adam, with DARTS's settings unless told otherwise."""
+
+    train_fraction: float = 0.5  # of the training images, for the weights; the rest is for alpha and for validation
+    warm_up: int = 0  # epochs, the first ones, in which only the weights are trained
+    learning_rate: float = 3e-4
+    betas: tuple[float, float] = (0.5, 0.999)
+    weight_decay: float = 1e-3
+    gradient_clip: float | None = None  # the largest norm of alpha's gradient; None: as it comes
+
+    def validate(self) -> None:
+        self.require(self.gradient_clip is None or self.gradient_clip > 0, "gradient_clip", "above 0")
+        self.require(0 < self.train_fraction <= 1, "train_fraction", "above 0 and at most 1")
+        self.require(self.warm_up >= 0, "warm_up", "at least 0")
+        self.require(self.learning_rate > 0, "learning_rate", "above 0")
+
+    def start(self, problem: Problem, optimizer: torch.optim.SGD, clip: float) -> "Stepper":
+        """The stepper for `problem`, whose weights `optimizer` updates with gradients clipped to norm `clip`."""
+        raise NotImplementedError
+
+
+class Stepper:
+    """One search step at a time; holds the two optimisers' state."""
+
+    def __init__(self, settings: Optimization, problem: Problem, optimizer: torch.optim.SGD, clip: float):
+        self.settings, self.problem, self.optimizer, self.clip = settings, problem, optimizer, clip
+        self.arch_optimizer = self._architecture_optimizer()
+
+    def _architecture_optimizer(self) -> torch.optim.Optimizer:
+        settings, alphas = self.settings, self.problem.alphas
+        on_gpu = alphas[0].device.type == "cuda"  # where the whole step is recorded and replayed
+        return torch.optim.Adam(
+            alphas,
+            settings.learning_rate,
+            settings.betas,
+            weight_decay=settings.weight_decay,
+            fused=on_gpu or None,
+            capturable=on_gpu,
+        )
+
+    @property
+    def phase(self) -> int:
+        """What decides, beside the batches, what the next step does: steps of different phases are recorded apart."""
+        return 0
+
+    def step(self, train: Batch, valid: Batch | None) -> Step:
+        """Update alpha and the weights once; `valid` is None where no images are held out."""
+        raise NotImplementedError
+
+    def step_weights(self, train: Batch) -> Step:
+        """Update the weights alone."""
+        with _constant(self.problem.alphas):
+            loss, outcome = self._pass(train)
+            self._update_weights(torch.autograd.grad(loss, self.problem.weights, allow_unused=True))
+        return Step(outcome)
+
+    def _joint(self, batch: Batch) -> Step:
+        """Update both by one backward pass."""
+        loss, outcome = self._pass(batch)
+        alphas = self.problem.alphas
+        gradients = torch.autograd.grad(loss, [*alphas, *self.problem.weights], allow_unused=True)
+        self._update_alpha(_or_zeros(gradients[: len(alphas)], alphas))
+        self._update_weights(gradients[len(alphas) :])
+        return Step(outcome)
+
+    def _pass(self, batch: Batch) -> tuple[Tensor, Outcome]:
+        loss, logits = self.problem.loss(batch)
+        correct = (logits.detach().argmax(dim=1) == batch[1]).sum()
+        return loss, Outcome(loss.detach(), correct, len(batch[1]), self.problem.computed)
+
+    def forget(self, alive: Sequence[Tensor]) -> None:
+        """Take the architecture parameters that are not `alive`, bools for each of the alphas, out of the optimisation:
+        they and what Adam remembers of them become zero, and stay so.
+        """
+        with torch.no_grad():
+            for alpha, mask in zip(self.problem.alphas, alive, strict=True):
+                dead = ~mask.to(alpha.device)
+                state = self.arch_optimizer.state[alpha].values()
+                remembered = [value for value in state if isinstance(value, Tensor) and value.shape == alpha.shape]
+                for tensor in (alpha, *remembered):
+                    tensor.masked_fill_(dead, 0.0)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"weights": self.optimizer.state_dict(), "alpha": self.arch_optimizer.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.optimizer.load_state_dict(state["weights"])
+        self.arch_optimizer.load_state_dict(state["alpha"])
+
+    def _update_weights(self, gradients: Sequence[Tensor | None]) -> None:
+        """None for the weights of an operation that is not computed: they stay as they are."""
+        _set_gradients(self.problem.weights, gradients)
+        nn.utils.clip_grad_norm_(self.problem.weights, self.clip)
+        self.optimizer.step()
+
+    def _update_alpha(self, gradients: Sequence[Tensor]) -> None:
+        _set_gradients(self.problem.alphas, gradients)
+        if self.settings.gradient_clip is not None:
+            nn.utils.clip_grad_norm_(self.problem.alphas, self.settings.gradient_clip)
+        self.arch_optimizer.step()
+
+
+@contextmanager
+def frozen_statistics(module: nn.Module) -> Iterator[None]:
+    """Let BatchNorm normalise by the batch as in training, but leave its running statistics alone."""
+    norms = [norm for norm in module.modules() if isinstance(norm, nn.BatchNorm2d) and norm.track_running_stats]
+    try:
+        for norm in norms:
+            norm.track_running_stats = False
+        yield
+    finally:
+        for norm in norms:
+            norm.track_running_stats = True
+
+
+@contextmanager
+def _constant(parameters: Sequence[Tensor]) -> Iterator[None]:
+    """Let what is computed here not be differentiated by these: less is kept, and less goes backward."""
+    try:
+        for parameter in parameters:
+            parameter.requires_grad_(False)
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad_(True)
+
+
+def _gradients(loss: Tensor, parameters: Sequence[Tensor]) -> list[Tensor]:
+    if not loss.requires_grad:  # a draw of `none` everywhere, say, which leaves nothing that depends on alpha
+        return [torch.zeros_like(parameter) for parameter in parameters]
+    return _or_zeros(torch.autograd.grad(loss, parameters, allow_unused=True), parameters)
+
+
+def _or_zeros(gradients: Sequence[Tensor | None], parameters: Sequence[Tensor]) -> list[Tensor]:
+    """Zeros for a parameter that the loss does not depend on, as for weights of operations that are not computed."""
+    return [torch.zeros_like(of) if one is None else one for one, of in zip(gradients, parameters, strict=True)]
+
+
+def _set_gradients(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None]) -> None:
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient

@@ -1,0 +1,188 @@
+"""Budgets: what a search should be thrifty with, as factors of the penalty on each connection's scale.
+
+DSO-NAS, section 3.4. A budget looks at what is alive in a space of blocks (`nascore.spaces.BlockSpace`).
+"""
+
+import statistics
+import time
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from nascore.base.config import Settings
+from nascore.base.errors import ConfigError
+from nascore.networks import operations
+from nascore.networks.blocks import Connection
+from nascore.spaces.blocks import BlockSpace
+
+Masks = Mapping[str, Tensor]  # type of block -> bools (connections, 1), on the CPU
+
+
+class Place(NamedTuple):
+    """Where a block stands: its stage (from 0), its channels, and the pixels of its feature maps."""
+
+    stage: int
+    channels: int
+    pixels: float
+
+
+class Budget(Settings):
+    """Base of the budgets, and none: all scales have the same penalty."""
+
+    def factors(self, space: BlockSpace, alive: Masks) -> dict[str, Tensor]:
+        """Type of block -> what multiplies the penalty of each of its connections, (connections, 1), on the CPU."""
+        return {kind: torch.ones(mask.shape) for kind, mask in alive.items()}
+
+
+class AdaptiveFlops(Budget):
+    """The multiply-adds of what a block still has, over those of the whole block (equation 9): blocks that have become
+    cheap are spared.
+
+    `count` says what is counted: multiply-adds (`true`), or operations and connections, as the authors' code does.
+    """
+
+    count: Literal["true", "authors"] = "true"
+
+    def factors(self, space: BlockSpace, alive: Masks) -> dict[str, Tensor]:
+        found = {}
+        for kind, mask in alive.items():
+            now, whole = (self._cost(space, kind, edges) for edges in (_living(space, mask), space.edges()))
+            found[kind] = torch.full(mask.shape, now / whole)
+        return found
+
+    def _cost(self, space: BlockSpace, kind: str, edges: list[Connection]) -> float:
+        if self.count == "true":
+            return sum(block_flops(space, edges, place) for place in places(space, kind))
+        width, outputs = len(space.candidates), sum(target == space.output for _, target in edges)
+        later = {target for _, target in edges if width < target < space.output}
+        convolutions = sum("conv" in _name(space, node) for node in later)
+        if len(edges) == len(space.edges()):  # the whole block, as their code puts it
+            return space.levels * width * 1.5 + 1
+        return 2 + convolutions + outputs + 1
+
+
+class CostOfConnections(Budget):
+    """Base of the budgets that know what each connection costs: its cost over the largest there is (equation 10).
+
+    What a connection costs is what it leads to: an operation, or its part of the 1x1 convolution at the output. Of
+    blocks that share their scales it is the mean.
+    """
+
+    image_size: int = 32  # pixels a side, of the images
+
+    def cost(self, space: BlockSpace, target: int, place: Place) -> float:
+        """Of a connection to the node `target`, in any unit."""
+        raise NotImplementedError
+
+    def factors(self, space: BlockSpace, alive: Masks) -> dict[str, Tensor]:
+        costs = {}
+        for kind in alive:
+            here = places(space, kind, self.image_size)
+            of_edges = [sum(self.cost(space, target, place) for place in here) for _, target in space.edges()]
+            costs[kind] = torch.tensor(of_edges)[:, None] / len(here)
+        most = max(float(cost.max()) for cost in costs.values())
+        return {kind: cost / most for kind, cost in costs.items()}
+
+
+class AdaptiveMac(CostOfConnections):
+    """The memory access cost (Ma et al. 2018): numbers that are read and written, feature maps and weights."""
+
+    def cost(self, space: BlockSpace, target: int, place: Place) -> float:
+        return connection_mac(space, target, place)
+
+
+class Latency(CostOfConnections):
+    """Measured seconds: beyond the paper, whose section 4.4.1 leaves other budgets to further study.
+
+    `seconds` has for each stage those of each candidate, and then those of a connection to the output. They are
+    measured once, by `measured_latency`, and are part of the settings from then on: so a search stays reproducible.
+    """
+
+    seconds: tuple[tuple[float, ...], ...]
+
+    def cost(self, space: BlockSpace, target: int, place: Place) -> float:
+        width, of_stage = len(space.candidates), self.seconds[place.stage : place.stage + 1]
+        if len(self.seconds) != len(space.stages) or any(len(times) != width + 1 for times in of_stage):
+            raise ConfigError(
+                f"Latency.seconds must have {width + 1} numbers for each of {len(space.stages)} stages: measure them "
+                "anew with measured_latency(space)"
+            )
+        return of_stage[0][width if target == space.output else (target - 1) % width]
+
+
+def measured_latency(
+    space: BlockSpace,
+    *,
+    device: str | torch.device = "cpu",
+    batch_size: int = 64,
+    image_size: int = 32,
+    repeats: int = 11,
+) -> Latency:
+    """What a forward and backward pass of each operation of a space takes on a device, for a batch of images.
+
+    The median of `repeats`, after two that do not count.
+    """
+    seconds = []
+    for place in {
+        place.stage: place for kind in space.cell_types() for place in places(space, kind, image_size)
+    }.values():
+        side = round(place.pixels**0.5)
+        x = torch.randn(batch_size, place.channels, side, side, device=device, requires_grad=True)
+        layers = [operations.build_post_norm(name, place.channels, nn.BatchNorm2d) for name in space.candidates]
+        layers.append(nn.Conv2d(place.channels, place.channels, 1, bias=False))
+        seconds.append(tuple(_median_time(layer.to(device), x, repeats) for layer in layers))
+    return Latency(seconds=tuple(seconds), image_size=image_size)
+
+
+def _median_time(layer: nn.Module, x: Tensor, repeats: int) -> float:
+    wait = torch.cuda.synchronize if x.device.type == "cuda" else lambda: None
+    times = []
+    for _ in range(repeats + 2):
+        wait()
+        began = time.perf_counter()
+        layer(x).sum().backward()
+        wait()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times[2:])
+
+
+def places(space: BlockSpace, kind: str, image_size: int = 32) -> list[Place]:
+    """Where the blocks of a type stand: one, or all of them where they share it."""
+    stages = [stage for stage, blocks in enumerate(space.stages) for _ in range(blocks)]
+    if not space.shared:
+        stages = [stages[space.cell_types().index(kind)]]
+    first = image_size**2 / (16 if space.stem == "imagenet" else 1)
+    return [Place(stage, space.channels * 2**stage, first / 4**stage) for stage in stages]
+
+
+def block_flops(space: BlockSpace, edges: list[Connection], place: Place) -> float:
+    """The multiply-adds of a block with these connections; pools, sums and scales are not counted."""
+    _, channels, pixels = place
+    nodes = {target for _, target in edges} - {space.output}
+    sizes = [int(name[-1]) for name in (_name(space, node) for node in nodes) if "conv" in name]
+    outputs = sum(target == space.output for _, target in edges)
+    return pixels * (sum(size**2 * channels + channels**2 for size in sizes) + outputs * channels**2)
+
+
+def connection_mac(space: BlockSpace, target: int, place: Place) -> float:
+    """The memory access cost of what a connection leads to: numbers read and written.
+
+    pixels * (channels in + channels out) + weights, for each of the two convolutions of a separable one; of a pool and
+    of a connection to the output the same with no weights, and with a scale for each channel.
+    """
+    _, channels, pixels = place
+    maps = pixels * 2 * channels
+    if target == space.output:
+        return maps + channels
+    name = _name(space, target)
+    return 2 * maps + int(name[-1]) ** 2 * channels + channels**2 if "conv" in name else maps
+
+
+def _name(space: BlockSpace, node: int) -> str:
+    return space.candidates[(node - 1) % len(space.candidates)]
+
+
+def _living(space: BlockSpace, mask: Tensor) -> list[Connection]:
+    return [edge for edge, lives in zip(space.edges(), mask[:, 0].tolist(), strict=True) if lives]

@@ -1,0 +1,100 @@
+"""Proximal optimisation of free scales: DSO-NAS's."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nascore.optimization.base import (
+    Batch,
+    Optimization,
+    Problem,
+    Step,
+    Stepper,
+    _constant,
+    _gradients,
+    frozen_statistics,
+)
+from nascore.optimization.budgets import Budget
+from nascore.optimization.proximal_gradient import ProximalGradient
+
+
+class Proximal(Optimization):
+    """Weights on training batches, scales on held-out ones, by an accelerated proximal gradient (DSO-NAS, section 3.3).
+
+    The loss of the scales has `penalty` times their l1 norm (gamma of equation 5), which `budget` adapts. Of `ratio`
+    x:y, x steps of the weights go with y of the scales. With a `train_fraction` of 1 both learn from the same batches,
+    by one backward pass: what DSO-NAS calls not splitting the training images. Scales have no weight decay.
+    """
+
+    learning_rate: float = 0.1
+    weight_decay: float = 0.0
+    penalty: float = 1e-3
+    momentum: float = 0.9
+    nonnegative: bool = True  # scales below 0 become 0 (Code: DSO-NAS)
+    ratio: tuple[int, int] = (1, 1)
+    budget: Budget = Budget()
+
+    def validate(self) -> None:
+        super().validate()
+        self.require(self.weight_decay == 0, "weight_decay", "0: what pulls scales to 0 is the penalty,")
+        self.require(self.penalty >= 0, "penalty", "at least 0")
+        self.require(0 <= self.momentum < 1, "momentum", "at least 0 and below 1")
+        weights, scales = self.ratio
+        self.require(weights >= scales >= 1, "ratio", "x:y with x at least y and y at least 1")
+
+    def start(self, problem: Problem, optimizer: torch.optim.SGD, clip: float) -> "Stepper":
+        return _ProximalStepper(self, problem, optimizer, clip)
+
+
+class _ProximalStepper(Stepper):
+    settings: Proximal
+
+    def __init__(self, *arguments: Any):
+        self.due = 0  # steps of the scales that are owed, in units of 1 / ratio[0]
+        super().__init__(*arguments)
+
+    def _architecture_optimizer(self) -> ProximalGradient:
+        settings = self.settings
+        groups = [{"params": [alpha], "penalty": torch.empty_like(alpha)} for alpha in self.problem.alphas]
+        optimizer = ProximalGradient(
+            groups, settings.learning_rate, settings.penalty, settings.momentum, settings.nonnegative
+        )
+        self._adapt(optimizer)
+        return optimizer
+
+    def _adapt(self, optimizer: ProximalGradient) -> None:
+        factors = self.settings.budget.factors(self.problem.space, self.problem.architecture.alive)
+        for group, factor in zip(optimizer.param_groups, factors.values(), strict=True):
+            group["penalty"].copy_(self.settings.penalty * factor)
+
+    @property
+    def phase(self) -> int:
+        return self.due
+
+    def step(self, train: Batch, valid: Batch | None) -> Step:
+        if valid is None:
+            return self._joint(train)
+        seen, (weights, scales) = self.step_weights(train), self.settings.ratio
+        self.due += scales
+        if self.due < weights:
+            return seen
+        self.due -= weights
+        with frozen_statistics(self.problem.supernet), _constant(self.problem.weights):
+            loss, outcome = self._pass(valid)
+            self._update_alpha(_gradients(loss, self.problem.alphas))
+        return seen._replace(valid=outcome)
+
+    def forget(self, alive: Sequence[Tensor]) -> None:
+        super().forget(alive)
+        self._adapt(self.arch_optimizer)
+
+    def state_dict(self) -> dict[str, Any]:
+        return super().state_dict() | {"due": self.due}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        super().load_state_dict(state)
+        self.due = state["due"]
+        for group in self.arch_optimizer.param_groups:  # as read from a checkpoint
+            group["penalty"] = group["penalty"].to(group["params"][0].device)

@@ -1,0 +1,90 @@
+"""Proximal gradients: descent on a loss plus an l1 penalty, whose solutions have exact zeros.
+
+min f(x) + penalty * |x|_1. A step is one of plain gradient descent on f, then the proximal operator of the penalty. Two
+papers prune by it: DARTS-GAL the masks on nodes (its code: FISTA), DSO-NAS the scales on connections (APG-NAG). The two
+are one algorithm that differs in its momentum, see `ProximalGradient`.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from nascore.base.errors import ConfigError
+
+Momentum = float | Literal["fista"]
+
+
+def soft_threshold(x: Tensor, threshold: float | Tensor, nonnegative: bool = False) -> Tensor:
+    """argmin over z of (z - x)^2 / 2 + threshold * |z|, elementwise: x pulled towards 0, and exactly 0 within reach.
+
+    With `nonnegative` z must be at least 0, too. `threshold` is a number or of a shape that broadcasts.
+    """
+    pulled = (x if nonnegative else x.abs()) - threshold
+    pulled = pulled.clamp(min=0.0)
+    return pulled if nonnegative else pulled * x.sign()
+
+
+class ProximalGradient(torch.optim.Optimizer):
+    """The accelerated proximal gradient method, x_k = S(y_k - lr * grad f(y_k)), y_{k+1} = x_k + m_k (x_k - x_{k-1}).
+
+    It starts from x_0 = y_1. S is `soft_threshold` at lr * `penalty`; gradients must be of f alone, without the
+    penalty. The parameters hold y, where the next gradient is taken; what the momentum would carry below 0 becomes 0
+    if `nonnegative`.
+
+    `momentum` is m: 0 for none (ISTA), a number (APG-NAG, DSO-NAS, equations 6 to 8: its v is x_k - x_{k-1}), or
+    "fista", (t_k - 1) / t_{k+1} with t_1 = 1, t_{k+1} = (1 + sqrt(1 + 4 t_k^2)) / 2 (Beck and Teboulle 2009).
+    `penalty` is a number or, in a parameter group, a tensor that broadcasts to its parameters. Raises `ConfigError`
+    for numbers out of range.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        lr: float,
+        penalty: float | Tensor,
+        momentum: Momentum = 0.0,
+        nonnegative: bool = False,
+    ):
+        if momentum != "fista" and not (isinstance(momentum, float | int) and 0 <= momentum < 1):
+            raise ConfigError(f"momentum must be 'fista', or at least 0 and below 1, not {momentum!r}")
+        if lr <= 0 or (not isinstance(penalty, Tensor) and penalty < 0):
+            raise ConfigError(f"lr must be above 0 and penalty at least 0, not {lr!r} and {penalty!r}")
+        defaults = {"lr": lr, "penalty": penalty, "momentum": momentum, "nonnegative": nonnegative}
+        super().__init__(parameters, defaults)
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
+        """Update all parameters that have a gradient; a closure is called first, to compute them."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    self._update(parameter, group)
+        return loss
+
+    def _update(self, y: Tensor, group: dict) -> None:
+        state, lr, nonnegative = self.state[y], group["lr"], group["nonnegative"]
+        x = soft_threshold(y - lr * y.grad, lr * group["penalty"], nonnegative)
+        before = state.setdefault("x", y.clone())
+        ahead = x + self._momentum(state, group["momentum"]) * (x - before)
+        y.copy_(ahead.clamp(min=0.0) if nonnegative else ahead)
+        before.copy_(x)  # in place, so that a recorded step finds it
+
+    @staticmethod
+    def _momentum(state: dict, momentum: Momentum) -> float:
+        if momentum != "fista":
+            return momentum
+        now = state.get("t", 1.0)
+        state["t"] = (1 + math.sqrt(1 + 4 * now**2)) / 2
+        return (now - 1) / state["t"]
+
+    def restart(self) -> None:
+        """Forget the momentum, as when the learning rate is changed."""
+        for state in self.state.values():
+            state.clear()

@@ -1,0 +1,22 @@
+"""Single-level optimisation: sparse DARTS's."""
+
+import torch
+
+from nascore.optimization.base import Batch, Optimization, Problem, Step, Stepper
+
+
+class SingleLevel(Optimization):
+    """Alpha and weights on the same training batch, by one backward pass.
+
+    Without a held-out part (`train_fraction` 1) the search reports no validation accuracy.
+    """
+
+    train_fraction: float = 1.0
+
+    def start(self, problem: Problem, optimizer: torch.optim.SGD, clip: float) -> "Stepper":
+        return _SingleLevelStepper(self, problem, optimizer, clip)
+
+
+class _SingleLevelStepper(Stepper):
+    def step(self, train: Batch, valid: Batch | None) -> Step:
+        return self._joint(train)

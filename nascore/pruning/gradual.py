@@ -1,0 +1,58 @@
+"""Pruning of the weakest operations, at intervals (EoiNAS) or between stages (P-DARTS)."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from nascore.pruning.base import Masks, Pruning
+from nascore.spaces.base import Space
+
+
+class Gradual(Pruning):
+    """After every `interval`-th epoch beyond `warm_up`, each edge of each cell type drops its weakest operation, until
+    `left` are left (EoiNAS, algorithm 1, lines 6 to 9).
+
+    Where one is left its architecture weight is 1, on all edges: by weights no edge is then stronger than another.
+    With `keep_usable` the last operation other than `none` is never dropped: a derivation that leaves `none` out would
+    find nothing on such an edge. Of equal operations the earlier candidate is dropped.
+    """
+
+    interval: int = 20
+    warm_up: int = 20
+    left: int = 1
+    keep_usable: bool = True
+
+    def validate(self) -> None:
+        self.require(self.every == "epoch", "every", "'epoch', since intervals are of epochs,")
+        self.require(self.interval >= 1, "interval", "at least 1")
+        self.require(self.warm_up >= 0, "warm_up", "at least 0")
+        self.require(self.left >= 1, "left", "at least 1")
+
+    def keep(self, space: Space, strengths: Mapping[str, Tensor], alive: Masks, epoch: int) -> Masks:
+        if epoch <= self.warm_up or epoch % self.interval:
+            return alive
+        usable = torch.tensor([name != "none" or not self.keep_usable for name in space.operations])
+        return {kind: _without_weakest(strengths[kind].cpu(), mask, usable, self.left) for kind, mask in alive.items()}
+
+
+def strongest(space: Space, strengths: Mapping[str, Tensor], alive: Masks, left: int) -> Masks:
+    """`alive` less the weakest operations of each edge that has more than `left`; the last one other than `none` stays.
+
+    So P-DARTS prunes between its stages (ETH thesis, section 3.2.1). Of equal operations the earlier candidate is
+    dropped.
+    """
+    usable = torch.tensor([name != "none" for name in space.operations])
+    kept = dict(alive)
+    for _ in range(len(space.operations) - left):
+        kept = {kind: _without_weakest(strengths[kind].cpu(), mask, usable, left) for kind, mask in kept.items()}
+    return kept
+
+
+def _without_weakest(strengths: Tensor, alive: Tensor, usable: Tensor, left: int) -> Tensor:
+    """`alive` less the weakest operation of each edge that has more than `left`, or its last `usable` one's rival."""
+    last = (alive & usable).sum(dim=1, keepdim=True) <= 1
+    droppable = alive & ~(last & usable) & (alive.sum(dim=1, keepdim=True) > left)
+    weakest = strengths.masked_fill(~droppable, torch.inf).argmin(dim=1, keepdim=True)
+    # where nothing is droppable, argmin points at an operation that must stay
+    return alive & ~(torch.zeros_like(alive).scatter_(1, weakest, True) & droppable)

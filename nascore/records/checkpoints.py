@@ -1,0 +1,186 @@
+"""The folder of a run that is being computed: its lock, its checkpoints, and the record it ends with."""
+
+import contextlib
+import errno
+import io
+import json
+import os
+import socket
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import pandas as pd
+import torch
+from filelock import FileLock, Timeout
+
+from nascore.base import paths
+from nascore.base.errors import DamageWarning, RunError
+from nascore.base.files import atomic_write
+from nascore.base.processes import ALONE, Team
+from nascore.records.environment import environment, random_state, set_random_state
+from nascore.records.record import ARCHITECTURE, CONFIG, HISTORY, RESULT, WEIGHTS, Result, sha256
+
+
+class Task(Protocol):
+    """What a run computes, epoch by epoch. Between epochs its state is all that the rest depends on."""
+
+    epochs: int
+    epoch: int  # how many are done
+
+    def run_epoch(self) -> dict[str, float]: ...
+    def state_dict(self) -> dict[str, Any]: ...
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+    def weights(self) -> dict[str, torch.Tensor]: ...
+    def result(self) -> Result: ...
+
+
+@dataclass
+class RunFolder:
+    """The files of a run that is being computed. Writing raises `RunError` where the disk is full, say.
+
+    Of several processes the leader alone reads and writes.
+    """
+
+    path: Path
+    config: dict[str, Any]
+    device: torch.device
+    team: Team = ALONE
+
+    def open(self) -> None:
+        self.write(CONFIG, json.dumps(self.config, indent=1) + "\n")
+
+    def write(self, name: str, content: bytes | str) -> str:
+        """Write a file, its bytes on the disk before its name; returns the sha256 of its content."""
+        try:
+            if self.team.leads:
+                atomic_write(self.path / name, content)
+        except OSError as error:
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            why = "no space is left on the disk" if full else f"the folder cannot be written ({error})"
+            raise RunError(
+                f"{paths.shown(self.path / name)}: {why}; what was checkpointed is safe: make room, then call run again"
+            ) from error
+        return sha256(content.encode() if isinstance(content, str) else content)
+
+    def save_history(self, rows: list[dict[str, float]]) -> str:
+        """Write one row an epoch; returns the sha256 of the file."""
+        return self.write(HISTORY, pd.DataFrame(rows).to_csv(index=False))
+
+    def checkpoints(self) -> list[Path]:
+        """Oldest first."""
+        return sorted(self.path.glob("checkpoint-*.pt"))
+
+    def save_checkpoint(self, task: Task, rows: list[dict[str, float]]) -> None:
+        state = {
+            "task": task.state_dict(),
+            "rows": rows,
+            "random": self.team.gather(random_state(self.device)),
+            "config": json.dumps(self.config),
+        }
+        if not self.team.leads:
+            return
+        content = _to_bytes(state)
+        self.write(f"checkpoint-{task.epoch:05d}-{sha256(content)[:16]}.pt", content)
+        for old in self.checkpoints()[:-2]:
+            old.unlink()
+
+    def restore(self, task: Task) -> list[dict[str, float]]:
+        """Bring `task` to the newest sound checkpoint; returns the history up to there.
+
+        Raises `RunError` if it was written by another number of processes: their draws cannot be shared out anew.
+        """
+        state = self.team.agree(self._newest() if self.team.leads else None)
+        if state is None:
+            return []
+        if (wrote := len(state["random"])) != self.team.size:
+            raise RunError(
+                f"{paths.shown(self.path)} was begun by {wrote} processes, and these are {self.team.size}: go on with "
+                f"{wrote}, or delete the folder"
+            )
+        task.load_state_dict(state["task"])
+        set_random_state(state["random"][self.team.rank], self.device)
+        return state["rows"]
+
+    def _newest(self) -> dict[str, Any] | None:
+        found = (self._read(path) for path in reversed(self.checkpoints()))
+        return next((state for state in found if state is not None), None)
+
+    def _read(self, path: Path) -> dict[str, Any] | None:
+        content = path.read_bytes()
+        if sha256(content)[:16] == path.stem.rpartition("-")[2]:
+            with contextlib.suppress(Exception):  # whatever torch makes of bytes that it did not write
+                state = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
+                if state["config"] == json.dumps(self.config):
+                    return state
+        aside = path.rename(path.with_suffix(".damaged"))
+        warnings.warn(
+            f"{paths.shown(path)} is damaged: it is set aside as {aside.name}, and the checkpoint before it is used",
+            DamageWarning,
+            stacklevel=9,
+        )
+        return None
+
+    def finish(self, task: Task, rows: list[dict[str, float]]) -> tuple[str, ...]:
+        """Write the record, its result last; returns what there is to say of that."""
+        if not self.team.leads:
+            return ()
+        result = task.result()
+        files = {CONFIG: sha256((self.path / CONFIG).read_bytes()), HISTORY: self.save_history(rows)}
+        if result.architecture is not None:
+            files[ARCHITECTURE] = self.write(ARCHITECTURE, result.architecture.to_bytes())
+        files[WEIGHTS] = self.write(WEIGHTS, _to_bytes(dict(task.weights())))
+        last = {name: value for name, value in rows[-1].items() if name not in ("epoch", "seconds")}
+        record = {
+            "metrics": last | result.metrics,
+            "genotype": result.genotype and result.genotype.to_dict(),
+            "seconds": round(sum(row["seconds"] for row in rows), 3),
+            "environment": environment(self.device),
+            "files": files,
+        }
+        record |= {"remarks": list(result.remarks)} if result.remarks else {}
+        self.write(RESULT, json.dumps(record, indent=1, allow_nan=False) + "\n")
+        for path in (*self.checkpoints(), *self.path.glob("*.damaged")):
+            path.unlink()
+        return result.remarks
+
+
+def _to_bytes(state: dict[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()
+
+
+@contextlib.contextmanager
+def locked(folder: Path, wait: float) -> Iterator[None]:
+    """Hold the run's folder; the system lets go of the lock when a process dies, however it dies."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"the run's folder {paths.shown(folder)} cannot be made ({error}): give another root") from error
+    owner, lock = folder / ".owner", FileLock(folder / ".lock")
+    if wait > 0 and not _free(lock):
+        print(f"waiting for {_owner(owner)}, which computes {paths.shown(folder)}", flush=True)
+    try:
+        with lock.acquire(timeout=wait):
+            owner.write_text(f"process {os.getpid()} on {socket.gethostname()}")
+            yield
+            owner.unlink(missing_ok=True)
+    except Timeout as error:
+        raise RunError(
+            f"{paths.shown(folder)} is being computed by {_owner(owner)}: give a longer wait, or another root"
+        ) from error
+
+
+def _free(lock: FileLock) -> bool:
+    try:
+        with lock.acquire(timeout=0):
+            return True
+    except Timeout:
+        return False
+
+
+def _owner(file: Path) -> str:
+    return file.read_text() if file.is_file() else "another process"

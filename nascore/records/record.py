@@ -1,0 +1,216 @@
+"""Run records: what a finished run leaves behind, and how it is read back.
+
+A record is a folder of JSON, CSV and npz files; nothing in it is ever unpickled or evaluated. `nascore.runs` writes it.
+"""
+
+import hashlib
+import io
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from nascore.base import paths
+from nascore.base.errors import RunError
+from nascore.networks import genotypes
+from nascore.networks.genotypes import AnyGenotype
+
+CONFIG, RESULT, HISTORY, ARCHITECTURE, WEIGHTS = (
+    "config.json",
+    "result.json",
+    "history.csv",
+    "architecture.npz",
+    "weights.pt",
+)
+
+
+@dataclass(frozen=True)
+class ArchitectureHistory:
+    """What is known of all candidate operations, epoch by epoch.
+
+    `cells`: cell type -> column -> float32 (epochs + 1, edges, operations), the first row before training, NaN once an
+    operation was dropped. Every search has the column `weight`; others are its indicator's. `edges` are (source,
+    target) node pairs.
+    """
+
+    cells: dict[str, dict[str, np.ndarray]]
+    edges: list[tuple[int, int]]
+    operations: tuple[str, ...]
+
+    def tidy(self) -> pd.DataFrame:
+        """One row for each epoch (from 0, before training), cell, edge and operation, with its columns."""
+        return pd.concat([self._tidy(cell, columns) for cell, columns in self.cells.items()], ignore_index=True)
+
+    def _tidy(self, cell: str, columns: dict[str, np.ndarray]) -> pd.DataFrame:
+        epochs, edges, operations = (index.ravel() for index in np.indices(columns["weight"].shape))
+        source, target = np.array(self.edges)[edges].T
+        names = np.array(self.operations)[operations]
+        labels = {"epoch": epochs, "cell": cell, "source": source, "target": target, "operation": names}
+        return pd.DataFrame(labels | {name: values.ravel() for name, values in columns.items()})
+
+    def to_bytes(self) -> bytes:
+        """As an npz file without pickles; equal histories give equal bytes."""
+        buffer = io.BytesIO()
+        labels = {"edges": np.array(self.edges), "operations": np.array(self.operations)}
+        values = {f"{cell}/{name}": value for cell, columns in self.cells.items() for name, value in columns.items()}
+        np.savez_compressed(buffer, **labels, **values)
+        return buffer.getvalue()
+
+    @classmethod
+    def load(cls, path: Path) -> "ArchitectureHistory":
+        with np.load(path, allow_pickle=False) as file:
+            cells: dict[str, dict[str, np.ndarray]] = {}
+            for key in file.files:
+                cell, _, name = key.partition("/")
+                if name:
+                    cells.setdefault(cell, {})[name] = file[key]
+            return cls(cells, [tuple(edge) for edge in file["edges"].tolist()], tuple(file["operations"].tolist()))
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a task hands over when it is done: single numbers, what it found, and what its user should be told of it."""
+
+    metrics: dict[str, float] = field(default_factory=dict)
+    genotype: AnyGenotype | None = None
+    architecture: ArchitectureHistory | None = None
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run. Its files are read, and checked against their recorded hashes, when they are asked for."""
+
+    path: Path
+    config: dict[str, Any]
+    result: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def recipe(self) -> str:
+        return self.config["recipe"]
+
+    @property
+    def profile(self) -> str:
+        return self.config["profile"]
+
+    @property
+    def seed(self) -> int:
+        return self.config["seed"]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The whole configuration as it was run, as plain values."""
+        return self.config["settings"]
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Single numbers: the last epoch's, and what was counted. Losses in nats, accuracies in percent."""
+        return self.result["metrics"]
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """Where it ran: versions, device, threads, git commit, date."""
+        return self.result["environment"]
+
+    @property
+    def remarks(self) -> list[str]:
+        """What its user should know of the result, such as that nothing was pruned; mostly nothing."""
+        return self.result.get("remarks", [])
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock time of all epochs."""
+        return self.result["seconds"]
+
+    @cached_property
+    def genotype(self) -> AnyGenotype | None:
+        """What the run found, or was built from, as the kind of genotype that it is."""
+        found = self.result["genotype"]
+        return None if found is None else genotypes.read(found)
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """One row an epoch (from 1): losses in nats, accuracies in percent, seconds."""
+        return pd.read_csv(self._checked(HISTORY))
+
+    @cached_property
+    def architecture_weights(self) -> pd.DataFrame:
+        """The weights of all candidate operations by epoch, and what else the search judged them by, as
+        `ArchitectureHistory.tidy` gives them. Only searches have them.
+        """
+        return ArchitectureHistory.load(self._checked(ARCHITECTURE)).tidy()
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """The weights at the end, on the CPU. Raises `RunError` for a record without them, as committed ones are."""
+        if not (self.path / WEIGHTS).is_file():
+            raise RunError(
+                f"{paths.shown(self.path)} holds no weights: compute the run on this machine with fresh=True"
+            )
+        return torch.load(self._checked(WEIGHTS), weights_only=True, map_location="cpu")
+
+    def _checked(self, name: str) -> Path:
+        path = self.path / name
+        if name not in self.result["files"]:
+            raise RunError(f"{paths.shown(self.path)} has no {name}: a run of {self.recipe} records none")
+        _check_file(path, self.result["files"][name])
+        return path
+
+    def __repr__(self) -> str:
+        return f"Run({paths.shown(self.path)})"
+
+
+def load_run(path: str | Path) -> Run:
+    """Read the record of a finished run.
+
+    Raises `RunError` naming the file where there is no record, where it is unfinished, or where a file is damaged or
+    does not match the hash recorded of it.
+    """
+    path = Path(path).resolve()
+    if not is_finished(path):
+        state = "is unfinished: call nascore.run again to go on" if (path / CONFIG).is_file() else "holds no run record"
+        raise RunError(f"{paths.shown(path)} {state}")
+    result = _read_json(path / RESULT)
+    missing = {"files", "metrics", "genotype", "environment", "seconds"} - result.keys()
+    if missing:
+        raise RunError(_damaged(path / RESULT, f"{', '.join(sorted(missing))} missing"))
+    _check_file(path / CONFIG, result["files"].get(CONFIG, ""))
+    return Run(path, _read_json(path / CONFIG), result)
+
+
+def is_finished(path: Path) -> bool:
+    """Whether the folder holds a finished record; its result is the last file written."""
+    return (path / RESULT).is_file()
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _check_file(path: Path, expected: str) -> None:
+    if not path.is_file():
+        raise RunError(_damaged(path, "it is missing"))
+    if sha256(path.read_bytes()) != expected:
+        raise RunError(_damaged(path, "its content is not what was recorded"))
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise RunError(_damaged(path, str(error))) from error
+    if not isinstance(found, dict):
+        raise RunError(_damaged(path, "it holds no JSON object"))
+    return found
+
+
+def _damaged(path: Path, why: str) -> str:
+    return f"{paths.shown(path)} is damaged ({why}): restore the file, or delete its folder and compute the run again"

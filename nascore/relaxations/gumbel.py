@@ -1,0 +1,49 @@
+"""Gumbel-softmax: the relaxation of SNAS, GDAS and EoiNAS."""
+
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from nascore.relaxations.base import EdgeWeights, Relaxation
+from nascore.relaxations.softmax import Softmax
+
+
+class GumbelSoftmax(Relaxation):
+    """A draw for each edge: softmax of (log softmax(alpha) + Gumbel noise) / temperature (GDAS; EoiNAS, equation 3).
+
+    `hard` computes the drawn operation alone, that of the largest weight; its weight is 1, and its gradient that of the
+    soft one (straight-through). The temperature falls from `temperature` to `final_temperature` over the search, along
+    a line (GDAS) or by equal factors (EoiNAS). Strengths are the probabilities, softmax(alpha).
+    """
+
+    temperature: float = 10.0
+    final_temperature: float = 0.1
+    schedule: Literal["linear", "exponential"] = "linear"
+    hard: bool = True
+
+    anneals: ClassVar[bool] = True
+
+    def validate(self) -> None:
+        self.require(self.temperature > 0, "temperature", "above 0")
+        self.require(self.final_temperature > 0, "final_temperature", "above 0, which is never reached,")
+
+    @property
+    def samples(self) -> bool:
+        return self.hard
+
+    def temperature_at(self, progress: float) -> float:
+        first, last = self.temperature, self.final_temperature
+        return first + progress * (last - first) if self.schedule == "linear" else first * (last / first) ** progress
+
+    def strengths(self, alpha: Tensor, alive: Tensor, progress: float = 0.0) -> Tensor:
+        return Softmax().strengths(alpha, alive)
+
+    def weights(self, alpha: Tensor, alive: Tensor, progress: float, generator: torch.Generator) -> EdgeWeights:
+        noise = -torch.empty_like(alpha).exponential_(generator=generator).log()
+        # log softmax moves all operations of an edge alike, which a softmax does not see
+        soft = Softmax().strengths((alpha + noise) / self.temperature_at(progress), alive)
+        if not self.hard:
+            return EdgeWeights(soft)
+        drawn = torch.zeros_like(alive).scatter_(-1, soft.argmax(dim=-1, keepdim=True), True) & alive
+        return EdgeWeights(drawn.to(soft.dtype) - soft.detach() + soft, drawn.cpu())

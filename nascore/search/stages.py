@@ -1,0 +1,137 @@
+"""A search in stages: several searches in turn, of deeper and deeper supernets with fewer and fewer candidates.
+
+P-DARTS (Chen et al. 2019; ETH thesis, section 3.2). It answers two of the five questions stage by stage, how deep the
+space's supernet is and what is pruned from it; the other answers hold in all stages, and any of them may be given.
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nascore.base.config import Settings, override
+from nascore.base.errors import ConfigError
+from nascore.pruning.base import Masks
+from nascore.pruning.gradual import strongest
+from nascore.records.record import Result, Run
+from nascore.search.loop import Search, SearchSettings, Snapshot, check_start
+
+
+class Stage(Settings):
+    """One stage: a supernet of `cells` cells, on each of whose edges at most `operations` candidates live at its start.
+
+    Of more candidates the strongest at the end of the stage before are taken.
+    """
+
+    cells: int
+    operations: int
+    skip_dropout: float | None = None  # at its start; None: as `SearchSettings.skip_dropout` has it
+
+    def validate(self) -> None:
+        self.require(self.cells >= 1, "cells", "at least 1")
+        self.require(self.operations >= 1, "operations", "at least 1")
+
+
+class StagedSettings(SearchSettings):
+    """A search in `stages`, each of `epochs` epochs, with fresh weights and fresh architecture parameters.
+
+    Learning rates, warm-up, annealing and dropout begin anew in each stage; the halves of the images stay. `space` is
+    that of the first stage. Raises `ConfigError` where the two disagree, and for stages of more and more operations.
+    """
+
+    stages: tuple[Stage, ...]
+
+    def validate(self) -> None:
+        super().validate()
+        self.require(bool(self.stages), "stages", "one stage or more")
+        operations = [stage.operations for stage in self.stages]
+        self.require(operations == sorted(operations, reverse=True), "stages", "of fewer and fewer operations")
+        if len(self.space.operations) > operations[0]:
+            raise ConfigError(
+                f"the space has {len(self.space.operations)} operations and the first stage takes {operations[0]} at "
+                "most, with nothing yet to choose them by: give `stages` whose first has as many"
+            )
+        if self.space.cells != self.stages[0].cells:
+            raise ConfigError(
+                f"the first stage has {self.stages[0].cells} cells and the space {self.space.cells}: each stage says "
+                "how many cells it has, so give `stages`, and `space__cells` as the first of them has it"
+            )
+        for at in range(len(self.stages)):
+            self.at(at)
+
+    def at(self, stage: int) -> SearchSettings:
+        """The settings of one stage, counted from 0, as those of a search of its own."""
+        here = self.stages[stage]
+        shared = {field.name: getattr(self, field.name) for field in dataclasses.fields(SearchSettings)}
+        dropout = {} if here.skip_dropout is None else {"skip_dropout__rate": here.skip_dropout}
+        return override(SearchSettings(**shared), space__cells=here.cells, **dropout)
+
+    def start(
+        self, device: torch.device, seed: int, root: str | Path | None = None, after: Run | None = None
+    ) -> "StagedSearch":
+        """See `SearchSettings.start`."""
+        check_start(after)
+        return StagedSearch(self, device, seed, root)
+
+
+class StagedSearch:
+    """The searches of all stages, epoch by epoch: a task like `Search`. Its state holds that of the present stage."""
+
+    def __init__(self, settings: StagedSettings, device: torch.device, seed: int, root: str | Path | None):
+        self.settings, self.device, self.seed, self.root = settings, device, seed, root
+        self.epochs = settings.epochs * len(settings.stages)
+        self.past: list[Snapshot] = []  # of the stages that are over
+        self._begin(0)
+
+    def _begin(self, stage: int, alive: Masks | None = None) -> None:
+        self.stage, self.search = stage, None
+        self.search = Search(self.settings.at(stage), self.device, self.seed, self.root, stage=stage, alive=alive)
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs are done, over all stages."""
+        return self.stage * self.settings.epochs + self.search.epoch
+
+    def run_epoch(self) -> dict[str, float]:
+        """As `Search.run_epoch`, with the number of the stage (from 1) and its dropout.
+
+        The last epoch of a stage ends with the pruning for the next one, whose first snapshot the record leaves out:
+        what is dropped there has the weights that it was dropped at.
+        """
+        row = {"stage": self.stage + 1, "skip_dropout": 0.0} | self.search.run_epoch()
+        if self.search.epoch == self.settings.epochs and self.stage + 1 < len(self.settings.stages):
+            row |= self._next(row["dropped"])
+        return row
+
+    def _next(self, dropped: int) -> dict[str, int]:
+        search, left = self.search, self.settings.stages[self.stage + 1].operations
+        before = search.architecture.living
+        alive = strongest(search.settings.space, search.strengths(), search.architecture.alive, left)
+        self.past = self._snapshots()
+        del search  # or its supernet would still be there when the next one comes
+        self._begin(self.stage + 1, alive)
+        now = self.search.architecture.living
+        return {"alive": now, "dropped": dropped + before - now}
+
+    def _snapshots(self) -> list[Snapshot]:
+        """Of all epochs up to now, and one from before the first."""
+        return [*self.past, *(self.search.snapshots[1:] if self.past else self.search.snapshots)]
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"stage": self.stage, "past": self.past, "search": self.search.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        if state["stage"] != self.stage:
+            self._begin(state["stage"])
+        self.past = state["past"]
+        self.search.load_state_dict(state["search"])
+
+    def weights(self) -> dict[str, Tensor]:
+        """The weights of the last stage's supernet."""
+        return self.search.weights()
+
+    def result(self) -> Result:
+        """The genotype that the last stage stands for, and what was known of all operations in all epochs."""
+        return self.search.result(self._snapshots())

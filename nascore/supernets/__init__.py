@@ -1,0 +1,8 @@
+"""What computes a space: plain forms are to be read, and the reference; fast ones compute the same with less work."""
+
+from nascore.supernets.fast_blocks import FastBlockSupernet as FastBlockSupernet
+from nascore.supernets.fast_cells import FastBenchmarkSupernet as FastBenchmarkSupernet
+from nascore.supernets.fast_cells import FastCellSupernet as FastCellSupernet
+from nascore.supernets.plain_blocks import BlockSupernet as BlockSupernet
+from nascore.supernets.plain_cells import BenchmarkSupernet as BenchmarkSupernet
+from nascore.supernets.plain_cells import CellSupernet as CellSupernet

@@ -1,0 +1,104 @@
+"""The supernet of blocks with less work: the same modules and the same mathematics, fewer bytes moved.
+
+The inputs of a level's operations are weighted sums of the same activations: one product of matrices, scales by
+activations, where `plain_blocks` reads and writes an activation for each connection. The scales of
+connections to the output are factors of the 1x1 convolution's weights.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from nascore.relaxations.base import EdgeWeights
+from nascore.supernets.kernels import Depthwise, Mix, NormShiftActivation, channels_last, follow, in_kernels, rewritten
+from nascore.supernets.plain_blocks import BlockSupernet, SearchBlock, ShiftNorm
+
+
+class _Level(NamedTuple):
+    """What is computed of a level: its nodes, and the states that any of them reads."""
+
+    nodes: tuple[int, ...]
+    sources: tuple[int, ...]
+
+
+class _Plan(NamedTuple):
+    """What is computed of a block: its levels, and the operations that its output reads.
+
+    `places` says where the weights of all levels, (nodes, sources) each, and those to the output are among the scales,
+    to which a zero is appended for connections that are not computed.
+    """
+
+    levels: tuple[_Level, ...]
+    outputs: tuple[int, ...]
+    places: Tensor
+
+
+class FastSearchBlock(SearchBlock):
+    """`SearchBlock`, computed level by level; see the module. On CPUs its activations are channels-last."""
+
+    _planned: tuple[tuple[bool, ...], torch.device, _Plan] | None = None
+
+    def forward(self, x: Tensor, weights: EdgeWeights) -> Tensor:
+        plan = self._plan(tuple(weights.active[:, 0].tolist()), x.device)
+        states = {0: channels_last(x)}
+        *mixtures, last = self._weights(plan, weights.values[:, 0])
+        for (nodes, sources), mixture in zip(plan.levels, mixtures, strict=True):
+            inputs = Mix.apply(mixture, *(states[source] for source in sources))
+            states |= {node: _operation(self.operations[node - 1], x) for node, x in zip(nodes, inputs, strict=True)}
+        if not plan.outputs:
+            return states[0]
+        columns = [scale * self._columns(node) for node, scale in zip(plan.outputs, last.unbind(), strict=True)]
+        read = torch.cat([states[node] for node in plan.outputs], dim=1)
+        return _shifted(self.norm, F.conv2d(read, torch.cat(columns, dim=1))) + states[0]
+
+    def _weights(self, plan: _Plan, scales: Tensor) -> list[Tensor]:
+        """The scales as matrices, one for each level, and those of the connections to the output."""
+        found = F.pad(scales, (0, 1)).gather(0, plan.places)
+        *parts, last = found.split([*(len(nodes) * len(sources) for nodes, sources in plan.levels), len(plan.outputs)])
+        return [*(part.view(len(nodes), -1) for part, (nodes, _) in zip(parts, plan.levels, strict=True)), last]
+
+    def _plan(self, active: tuple[bool, ...], device: torch.device) -> _Plan:
+        """The plan for these connections; kept until they change, so that no step waits for its numbers."""
+        if self._planned is None or self._planned[:2] != (active, device):
+            self._planned = (active, device, self._planned_anew(active, device))
+        return self._planned[2]
+
+    def _planned_anew(self, active: tuple[bool, ...], device: torch.device) -> _Plan:
+        at = {edge: place for place, (edge, lives) in enumerate(zip(self.edges, active, strict=True)) if lives}
+        levels, places, reached = [], [], {0}
+        for first in range(1, self.output_node, self.width):
+            reads = {node: [s for s in reached if (s, node) in at] for node in range(first, first + self.width)}
+            nodes = tuple(node for node in reads if reads[node])
+            if nodes:
+                sources = tuple(sorted(set().union(*(reads[node] for node in nodes))))
+                levels.append(_Level(nodes, sources))
+                places += [at.get((source, node), len(self.edges)) for node in nodes for source in sources]
+                reached |= set(nodes)
+        outputs = tuple(node for node in sorted(reached) if (node, self.output_node) in at)
+        places += [at[node, self.output_node] for node in outputs]
+        return _Plan(tuple(levels), outputs, torch.tensor(places, device=device))
+
+
+class FastBlockSupernet(BlockSupernet):
+    """`BlockSupernet` of fast blocks."""
+
+    block = FastSearchBlock
+
+
+def _operation(module: nn.Sequential, x: Tensor) -> Tensor:
+    *layers, norm, _ = module
+    for layer in layers:
+        wide = isinstance(layer, nn.Conv2d) and layer.kernel_size == (5, 5)
+        x = Depthwise.apply(x, layer.weight) if wide and in_kernels(x) else layer(x)
+    return _shifted(norm, x)
+
+
+def _shifted(norm: ShiftNorm, x: Tensor) -> Tensor:
+    """The norm of x, and the ReLU after it."""
+    if not rewritten(x, norm):
+        return F.relu(norm(x))
+    y, mean, variance = NormShiftActivation.apply(x, norm.bias, norm.eps)
+    follow(norm, mean, variance)
+    return y

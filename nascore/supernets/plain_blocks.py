@@ -1,0 +1,108 @@
+"""The supernet of blocks, connection by connection: to be read, and what the fast form is tested against."""
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from nascore.networks import operations
+from nascore.networks.block_stack import BlockStack
+from nascore.relaxations.base import EdgeWeights
+
+
+class BlockLayout(Protocol):
+    """What a supernet of blocks is made of; a `BlockSpace` is such a layout."""
+
+    candidates: tuple[str, ...]
+    levels: int
+    stages: tuple[int, ...]
+    channels: int
+    shared: bool
+    stem: Literal["cifar", "imagenet"]
+
+    @property
+    def output(self) -> int: ...
+
+    def edges(self) -> list[tuple[int, int]]: ...
+
+    def cell_types(self) -> tuple[str, ...]: ...
+
+
+class ShiftNorm(nn.BatchNorm2d):
+    """BatchNorm whose scale is 1 for good, so that it cannot do what a connection's scale is there for (section 4.1);
+    its shift is learned.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__(channels, affine=False)
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+
+class SearchBlock(nn.Module):
+    """A block of which all connections are there: (N, channels, H, W) -> the same shape.
+
+    Each operation reads the scaled sum of its inputs (equation 3). The output is a 1x1 convolution, BN and ReLU over
+    the scaled operations side by side, plus the input (equation 4). What is not active is not computed, and the 1x1
+    convolution only of the channels that are; where nothing is, the output is the input.
+    """
+
+    def __init__(self, space: BlockLayout, channels: int):
+        super().__init__()
+        self.edges, self.output_node, self.width = space.edges(), space.output, len(space.candidates)
+        self.operations = nn.ModuleList(
+            operations.build_post_norm(name, channels, ShiftNorm)
+            for _ in range(space.levels)
+            for name in space.candidates
+        )
+        self.reduce = nn.Conv2d(channels * len(self.operations), channels, 1, bias=False)
+        self.norm = ShiftNorm(channels)
+        self.channels = channels
+
+    def forward(self, x: Tensor, weights: EdgeWeights) -> Tensor:
+        scales, active = weights.values[:, 0], weights.active[:, 0].tolist()
+        reads: dict[int, list[tuple[int, int]]] = {}
+        for at, (source, target) in enumerate(self.edges):
+            if active[at]:
+                reads.setdefault(target, []).append((at, source))
+        states = {0: x}
+        for node, operation in enumerate(self.operations, start=1):
+            terms = [scales[at] * states[source] for at, source in reads.get(node, ()) if source in states]
+            if terms:
+                states[node] = operation(sum(terms[1:], start=terms[0]))
+        last = [(at, source) for at, source in reads.get(self.output_node, ()) if source in states]
+        if not last:
+            return x
+        side_by_side = torch.cat([scales[at] * states[source] for at, source in last], dim=1)
+        weight = torch.cat([self._columns(source) for _, source in last], dim=1)
+        return F.relu(self.norm(F.conv2d(side_by_side, weight))) + x
+
+    def _columns(self, node: int) -> Tensor:
+        """The part of the 1x1 convolution that reads an operation."""
+        return self.reduce.weight[:, (node - 1) * self.channels : node * self.channels]
+
+
+class BlockSupernet(BlockStack):
+    """The network of search blocks; its weights are the operations', the scales come with each call."""
+
+    block = SearchBlock
+
+    def __init__(self, space: BlockLayout, in_channels: int, classes: int):
+        super().__init__(
+            lambda at, channels: self.block(space, channels),
+            stages=space.stages,
+            channels=space.channels,
+            classes=classes,
+            in_channels=in_channels,
+            stem=space.stem,
+            norm=ShiftNorm,
+        )
+        kinds = space.cell_types()
+        self.kinds = kinds * sum(space.stages) if space.shared else kinds
+
+    def forward(self, images: Tensor, weights: Mapping[str, EdgeWeights]) -> Tensor:
+        """(N, in_channels, H, W) and the scales of each type of block -> logits (N, classes)."""
+        states = self.outputs(images, lambda at, x: self.blocks[at](x, weights[self.kinds[at]]))
+        return self.classify(deque(states, maxlen=1).pop())

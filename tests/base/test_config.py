@@ -1,0 +1,102 @@
+import json
+
+import pytest
+
+from nascore.base.config import Settings, digest, from_dict, override, to_dict
+from nascore.base.errors import ConfigError
+
+
+class Inner(Settings):
+    rate: float = 0.5
+
+
+class Outer(Settings):
+    inner: Inner = Inner()
+    epochs: int = 3
+    names: tuple[str, ...] = ("a",)
+    size: int | None = None
+
+    def validate(self):
+        self.require(self.epochs > 0, "epochs", "above 0")
+
+
+def test_override_reaches_fields_of_fields_and_leaves_the_rest():
+    changed = override(Outer(), epochs=5, inner__rate=1)
+    assert changed == Outer(epochs=5, inner=Inner(rate=1.0))
+    assert Outer() == Outer(epochs=3)
+
+
+class Pair(Settings):
+    inner: Inner = Inner()
+    rate: float = 0.5
+
+    def validate(self):
+        self.require(self.rate == self.inner.rate, "rate", "that of inner")
+
+
+def test_what_makes_sense_only_together_is_changed_together():
+    assert override(Pair(), rate=0.1, inner__rate=0.1) == Pair(rate=0.1, inner=Inner(rate=0.1))
+    assert override(Outer(), inner=Inner(rate=0.2), inner__rate=0.3).inner == Inner(rate=0.3)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        ({"epoch": 4}, "did you mean 'epochs'"),
+        ({"inner__rat": 4}, "did you mean 'rate'"),
+        ({"epochs__rate": 4}, "epochs is a plain value"),
+        ({"epochs": "4"}, "Outer.epochs must be int, not '4' (str)"),
+        ({"epochs": True}, "Outer.epochs must be int, not True (bool)"),
+        ({"epochs": 4.0}, "must be int, not 4.0"),
+        ({"inner": 3}, "must be Inner, not 3"),
+        ({"inner__rate": float("nan")}, "must be finite"),
+        ({"names": ("a", 3)}, r"names[1] must be str"),
+        ({"size": "big"}, "int | None"),
+        ({"epochs": 0}, "Outer.epochs must be above 0, not 0"),
+    ],
+)
+def test_wrong_overrides_say_what_is_wrong(overrides, said):
+    with pytest.raises(ConfigError) as error:
+        override(Outer(), **overrides)
+    assert said in str(error.value)
+
+
+def test_equal_settings_have_equal_hashes_whatever_they_were_written_as():
+    assert digest(to_dict(Outer(names=["a"], inner=Inner(rate=1)))) == digest(to_dict(Outer(inner=Inner(rate=1.0))))
+    assert digest(to_dict(Outer(epochs=4))) != digest(to_dict(Outer()))
+
+
+def test_without_defaults_only_what_was_changed_is_left():
+    assert to_dict(Outer(), defaults=False) == {"type": "Outer"}
+    changed = Outer(epochs=4, inner=Inner(rate=2.0))
+    assert to_dict(changed, defaults=False) == {"type": "Outer", "epochs": 4, "inner": {"type": "Inner", "rate": 2.0}}
+
+
+def test_to_dict_is_json_and_names_the_classes():
+    assert json.loads(json.dumps(to_dict(Outer()))) == {
+        "type": "Outer",
+        "inner": {"type": "Inner", "rate": 0.5},
+        "epochs": 3,
+        "names": ["a"],
+        "size": None,
+    }
+
+
+class Many(Settings):
+    inners: tuple[Inner, ...] = ()
+    outer: Outer = Outer()
+
+
+def test_settings_come_back_from_their_dict():
+    made = Many(inners=(Inner(rate=1.0), Inner()), outer=Outer(names=("b", "c"), size=4))
+    for defaults in (True, False):
+        assert from_dict(json.loads(json.dumps(to_dict(made, defaults=defaults)))) == made
+    assert from_dict([3, "a", None]) == (3, "a", None)
+    for wrong, said in (
+        ({"type": "Innr"}, "did you mean 'Inner'"),
+        ({"type": "Inner", "rat": 1}, "did you mean 'rate'"),
+        ({"type": "Inner", "rate": "x"}, "Inner.rate must be float"),
+        ({"type": ["Inner"]}, "unknown kind of settings"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            from_dict(wrong)
