@@ -7,8 +7,8 @@ import nascore
 from nascore.gal import Gal
 from nascore.networks import PUBLISHED
 from nascore.recipes import darts, find
-from nascore.relaxations import Scales, Softmax
-from nascore.search import Architecture, Search
+from nascore.relaxations import Architecture, Scales, Softmax
+from nascore.search import Search
 from nascore.spaces import BlockSpace, CellSpace, NasBench201
 from nascore.supernets import BenchmarkSupernet, BlockSupernet, CellSupernet
 from nascore.supernets.replay import Replayed

@@ -137,7 +137,7 @@ def test_a_table_stays_in_its_folder(tmp_path):
 
 
 def test_nothing_but_figures_imports_matplotlib():
-    code = "import sys, nascore, nascore.tables; sys.exit('matplotlib' in sys.modules or 'seaborn' in sys.modules)"
+    code = "import sys, nascore.evidence.tables; sys.exit('matplotlib' in sys.modules or 'seaborn' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=paths.root(), timeout=60).returncode == 0
 
 

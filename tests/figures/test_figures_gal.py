@@ -18,14 +18,15 @@ from matplotlib.path import Path as MplPath
 from matplotlib.transforms import Bbox
 from test_figures import overlaps
 
-from nascore import figures, networks
+from nascore import figures
 from nascore.base.errors import ConfigError
 from nascore.figures import COLUMN, PAGE, Arrow, Box
 from nascore.figures.shared.kinds import cell_name
 from nascore.gal.node_pruning import without_nodes, without_outputs
 from nascore.networks import PUBLISHED, Genotype, Stack
+from nascore.networks import kinds as kinds_of
 
-FIVE, TWELVE = networks.kinds(5, (1, 2), 1), networks.kinds(12, (4, 8), 1)
+FIVE, TWELVE = kinds_of(5, (1, 2), 1), kinds_of(12, (4, 8), 1)
 
 
 @pytest.fixture(autouse=True)
@@ -93,7 +94,7 @@ DRAWINGS = FLOWS | {
     "masks of 1": lambda: figures.draw_masks(masks(1), width=COLUMN),
     "masks of 5": lambda: figures.draw_masks(masks(5, epochs=3, alive=0), kinds=FIVE),
     "masks of 5, narrow": lambda: figures.draw_masks(masks(5), kinds=FIVE, width=COLUMN),
-    "masks of 10": lambda: figures.draw_masks(masks(10, alive=1), kinds=networks.kinds(10, (3, 6), 1)),
+    "masks of 10": lambda: figures.draw_masks(masks(10, alive=1), kinds=kinds_of(10, (3, 6), 1)),
     "masks of 12": lambda: figures.draw_masks(masks(12), kinds=TWELVE),
     "kept of 1": lambda: figures.draw_kept(networks(["normal"], 2), kinds=["normal"], width=COLUMN),
     "kept of 5": lambda: figures.draw_kept(networks(FIVE, 4), kinds=FIVE),
@@ -109,7 +110,7 @@ DRAWINGS = FLOWS | {
 
 def network(**more):
     lines = {"image": ("image", "224 × 224"), "stem": ("3×3, stride 2", "stem")}
-    return figures.draw_network(networks.kinds(8, (2, 4), 1), **lines | more)
+    return figures.draw_network(kinds_of(8, (2, 4), 1), **lines | more)
 
 
 @pytest.mark.parametrize("name", DRAWINGS)

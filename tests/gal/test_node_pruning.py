@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 import nascore
 from nascore.base.errors import ConfigError
+from nascore.evidence import tables
 from nascore.gal import every_node, largest_nodes, magnitudes, pruned, random_nodes
 from nascore.networks import PUBLISHED, Cell, CellNetwork, Genotype, Stack, kinds, stacked
 from nascore.recipes.darts_gal import EXPERIMENTS, experiment
@@ -126,7 +127,7 @@ def test_a_pruned_stack_survives_json(case):
 def test_printed_tables_fit_their_layouts(name):
     named = experiment(name)
     assert len(named.kept) == named.cells
-    rows = nascore.tables.reported("darts_gal", named.table)
+    rows = tables.reported("darts_gal", named.table)
     printed = rows[rows["dataset"] == named.title]["type"].tolist()
     assert printed == [
         "Reduction" if kind == "reduce" else "Normal" for kind in kinds(named.cells, named.reductions, 1)

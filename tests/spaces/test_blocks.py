@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nascore
+from nascore.base.config import from_dict, to_dict
 from nascore.base.errors import ConfigError, GenotypeError
 from nascore.networks import Block, BlockGenotype, BlockNetwork, connected, connections, fitted_channels
 from nascore.optimization import (
@@ -197,7 +198,7 @@ def test_measured_latency_is_a_value_that_penalises_what_is_slow():
     assert factors["block1"][:, 0].tolist() == [1, 0.25, 0.5, 0.5] and factors["block2"][0, 0] == 0.5
     measured = measured_latency(space, batch_size=4, image_size=16, repeats=3)
     assert all(seconds > 0 for times in measured.seconds for seconds in times)
-    assert nascore.config.from_dict(nascore.config.to_dict(measured)) == measured
+    assert from_dict(to_dict(measured)) == measured
     with pytest.raises(ConfigError, match="measure them anew"):
         Latency(seconds=((1.0, 1.0, 1.0),)).factors(space, alive)
 
