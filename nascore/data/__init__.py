@@ -6,15 +6,17 @@ for images, labels in batches(train, 64, indices=weights, augment=True, shuffle=
 """
 
 from nascore.data.info import DATASETS, Info
-from nascore.data.resident import WHOLE, Batches, Dataset, Share
+from nascore.data.resident import WHOLE, AnyBatches, Batches, Dataset, Share
 from nascore.data.sources import available, load
 from nascore.data.spectrograms import Clip, read_clip, spectrogram
 from nascore.data.splits import split_indices
-from nascore.data.streaming import StreamedBatches, StreamedDataset, batches
+from nascore.data.streaming import AnyDataset, StreamedBatches, StreamedDataset, batches
 
 __all__ = [
     "DATASETS",
     "WHOLE",
+    "AnyBatches",
+    "AnyDataset",
     "Batches",
     "Clip",
     "Dataset",

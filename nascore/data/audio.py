@@ -5,7 +5,7 @@ import math
 import wave
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 import numpy as np
@@ -85,7 +85,7 @@ def _opened(file: str) -> Iterator[_Source]:
     wav = PurePath(file).suffix.lower() == _WAV
     if not wav and not _has_soundfile():
         remedy = "install soundfile (pip install soundfile), or save it as WAV"
-        raise DataError(f"{shown(file)} is no WAV file, which takes the package soundfile to read: {remedy}")
+        raise DataError(f"{shown(Path(file))} is no WAV file, which takes the package soundfile to read: {remedy}")
     try:
         with _wav(file) if wav else _other(file) as source:
             if source.rate < 1:
@@ -94,7 +94,7 @@ def _opened(file: str) -> Iterator[_Source]:
     except (wave.Error, EOFError, OSError, RuntimeError, ValueError) as error:
         why = str(error) or "it ends too early"
         remedy = "replace or delete it, or save it as PCM WAV"
-        raise DataError(f"{shown(file)} is not a readable recording ({why}): {remedy}") from error
+        raise DataError(f"{shown(Path(file))} is not a readable recording ({why}): {remedy}") from error
 
 
 @contextmanager
@@ -128,7 +128,7 @@ def _decoded(content: bytes, width: int) -> np.ndarray:
     """PCM of `width` bytes a sample as float32 in [-1, 1)."""
     samples = np.frombuffer(content, np.uint8).reshape(-1, width)
     if width == 1:
-        samples = samples ^ 0x80  # 8 bits alone are unsigned
+        samples = samples ^ np.uint8(0x80)  # 8 bits alone are unsigned
     words = np.zeros((len(samples), 4), np.uint8)
     words[:, 4 - width :] = samples
     return words.view("<i4")[:, 0].astype(np.float32) / 2**31

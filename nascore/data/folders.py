@@ -9,9 +9,8 @@ from nascore.base.errors import DataError
 from nascore.base.paths import shown
 from nascore.data.images import FITS, ShorterSide, sides
 from nascore.data.info import IMAGENET, Info, padding_for
-from nascore.data.resident import Dataset
 from nascore.data.splits import limited
-from nascore.data.streaming import Reader, StreamedDataset, decoded
+from nascore.data.streaming import AnyDataset, Reader, StreamedDataset, decoded
 from nascore.data.zipped import Layout, unzipped, zipped_files
 
 _SPLITS = ("train", "test", "val")
@@ -23,7 +22,7 @@ _HINT = (
 
 def load_folder(
     path: Path, split: str, limit: int | None, image_size: int | None, resident_limit: int, fit: str
-) -> Dataset | StreamedDataset:
+) -> AnyDataset:
     """The split "train" or "test" of the image folder `path`; the other settings are those of `load`.
 
     Whether it is resident is decided by the number of all training images, so that both splits are treated alike.
@@ -84,8 +83,14 @@ def _listed(
 
 
 def _info(title: str, names: tuple[str, ...], size: int) -> Info:
-    changed = {"title": title, "classes": len(names), "class_names": names}
-    return replace(IMAGENET, **changed, image_size=size, crop_padding=padding_for(size))
+    return replace(
+        IMAGENET,
+        title=title,
+        classes=len(names),
+        class_names=names,
+        image_size=size,
+        crop_padding=padding_for(size),
+    )
 
 
 def _check_sizes(dataset: StreamedDataset) -> None:

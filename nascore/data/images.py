@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -55,7 +57,8 @@ def _centre(file: str, info: Info, scaled: int | list[int]) -> Tensor:
     return t.Compose([t.Resize(scaled), t.CenterCrop(info.image_size), t.PILToTensor()])(_image(file))
 
 
-def _image(file: str):
+def _image(file: str) -> Any:
+    """The file as Pillow's image."""
     from torchvision.datasets.folder import pil_loader
 
     with _naming(file):
@@ -68,4 +71,4 @@ def _naming(file: str) -> Iterator[None]:
     try:
         yield
     except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"{shown(file)} is not a readable image ({error}): replace or delete it") from error
+        raise DataError(f"{shown(Path(file))} is not a readable image ({error}): replace or delete it") from error

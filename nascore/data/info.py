@@ -24,8 +24,16 @@ def padding_for(size: int) -> int:
 
 
 def _info(title: str, classes: int, size: int, mean: tuple[float, ...], std: tuple[float, ...], flip: bool) -> Info:
-    shape = {"channels": len(mean), "image_size": size, "crop_padding": padding_for(size)}
-    return Info(title=title, classes=classes, mean=mean, std=std, flip=flip, **shape)
+    return Info(
+        title=title,
+        classes=classes,
+        channels=len(mean),
+        image_size=size,
+        mean=mean,
+        std=std,
+        crop_padding=padding_for(size),
+        flip=flip,
+    )
 
 
 DATASETS: dict[str, Info] = {

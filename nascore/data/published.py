@@ -8,6 +8,7 @@ import struct
 import tempfile
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 
 import torch
 from filelock import FileLock
@@ -51,7 +52,8 @@ class _Source:
         if name.startswith("cifar"):
             meta = (self.reader.meta["filename"], self.reader.meta["md5"])
             sums = dict([meta, *self.reader.train_list, *self.reader.test_list])
-            self.files = {Path(self.reader.base_folder, file): md5 for file, md5 in sums.items()}
+            folder = Path(self.reader.base_folder)
+            self.files: dict[Path, str | None] = {folder / file: md5 for file, md5 in sums.items()}
         else:
             folder = Path(self.reader.__name__, "raw")
             self.files = {folder / Path(packed).stem: None for packed, _ in self.reader.resources}
@@ -80,7 +82,7 @@ class _Source:
         except (OSError, RuntimeError, HTTPException) as error:
             raise self._unavailable(error) from error
 
-    def read(self):
+    def read(self) -> Any:
         """torchvision's data set. It sums up CIFAR's pickles before it opens any, but takes idx files as they are."""
         counts = [self._idx_count(file) for file, md5 in self.files.items() if md5 is None]
         if len(set(counts)) > 1:
@@ -133,7 +135,7 @@ class _Source:
         return shape[0]
 
 
-def _narrowed(name: str, train: bool) -> type:
+def _narrowed(name: str, train: bool) -> Any:
     """torchvision's class for the files of one split alone: of itself it also looks at, or sums up, the other's."""
     from torchvision import datasets
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -20,7 +20,7 @@ class Dataset:
     labels: Tensor
     info: Info
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         shape = (len(self.labels), self.info.channels, self.info.image_size, self.info.image_size)
         held = (tuple(self.images.shape), self.images.dtype, self.labels.dtype)
         if held != (shape, torch.uint8, torch.int64):
@@ -63,8 +63,23 @@ class Share(NamedTuple):
 WHOLE = Share()  # one process takes all
 
 
-class Batches:
-    """Batches of a resident set, as often as it is iterated: normalised float32 (B, C, H, W) and int64 (B,).
+class Images(Protocol):
+    """What batches ask of a data set of either kind."""
+
+    @property
+    def info(self) -> Info: ...
+
+    @property
+    def device(self) -> torch.device: ...
+
+    def __len__(self) -> int: ...
+
+
+Kind = TypeVar("Kind", bound=Images)
+
+
+class AnyBatches(Generic[Kind]):
+    """Batches of a set of either kind, as often as it is iterated: normalised float32 (B, C, H, W) and int64 (B,).
 
     `indices` restricts them to some images. `augment` crops and flips as the set's `info` says and then cuts out
     squares of `cutout` pixels. Whatever chance decides is drawn from `generator` when an iteration starts, all at once:
@@ -79,7 +94,7 @@ class Batches:
 
     def __init__(
         self,
-        dataset: Dataset,
+        dataset: Kind,
         batch_size: int,
         *,
         indices: Tensor | Sequence[int] | None = None,
@@ -106,10 +121,7 @@ class Batches:
         return self.count // self.batch_size if self.drop_last else -(-self.count // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        # returns a generator instead of being one: the draws are made now, not when the first batch is asked for
-        order = self._order()
-        drawn = draw(self.count, self.dataset.info, self.generator) if self.augment else None
-        return (self._batch(order, drawn, positions) for positions in self._positions())
+        raise NotImplementedError
 
     def forever(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches without end, a new iteration starting where one runs out.
@@ -132,11 +144,17 @@ class Batches:
         if generator is not None and generator.device.type != self.dataset.device.type:
             raise ConfigError(f"the generator is on {generator.device}, the images are on {self.dataset.device}")
 
+    def _source(self) -> torch.Generator:
+        """What is drawn from."""
+        assert self.generator is not None  # `_check` has seen to it where anything is drawn
+        return self.generator
+
     def _order(self) -> Tensor | None:
         """This iteration's images; None for all of them as they are, which saves a copy."""
         if not self.shuffle:
             return self.indices
-        order = torch.randperm(self.count, generator=self.generator, device=self.generator.device)
+        source = self._source()
+        order = torch.randperm(self.count, generator=source, device=source.device)
         return order if self.indices is None else self.indices[order]
 
     def _positions(self) -> list[slice]:
@@ -149,6 +167,20 @@ class Batches:
         starts = [part.start - self.share.rank for part in self._positions()]
         return [min(self.batch_size, self.count - start) for start in starts]
 
+    def _finished(self, images: Tensor, centres: Tensor) -> Tensor:
+        images = normalise(images, self._mean, self._std)
+        return cut_out(images, centres, self.cutout) if self.cutout else images
+
+
+class Batches(AnyBatches[Dataset]):
+    """As `AnyBatches`, of a resident set."""
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        # returns a generator instead of being one: the draws are made now, not when the first batch is asked for
+        order = self._order()
+        drawn = draw(self.count, self.dataset.info, self._source()) if self.augment else None
+        return (self._batch(order, drawn, positions) for positions in self._positions())
+
     def _batch(self, order: Tensor | None, drawn: Draws | None, positions: slice) -> tuple[Tensor, Tensor]:
         chosen = positions if order is None else order[positions]
         images, labels = self.dataset.images[chosen], self.dataset.labels[chosen]
@@ -157,7 +189,3 @@ class Batches:
         offsets, flips, centres = (decisions[positions] for decisions in drawn)
         images = crop_and_flip(images, offsets, flips, self.dataset.info.crop_padding)
         return self._finished(images, centres), labels
-
-    def _finished(self, images: Tensor, centres: Tensor) -> Tensor:
-        images = normalise(images, self._mean, self._std)
-        return cut_out(images, centres, self.cutout) if self.cutout else images

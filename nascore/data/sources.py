@@ -17,7 +17,7 @@ from nascore.data.images import FITS
 from nascore.data.info import DATASETS, Info, padding_for
 from nascore.data.resident import Dataset
 from nascore.data.splits import balanced_order, limited
-from nascore.data.streaming import StreamedDataset
+from nascore.data.streaming import AnyDataset
 from nascore.data.voices import CLIP_SECONDS, SHORTEST_CLIP, load_voices, voices_available
 
 _FOLDER, _VOICES = "folder:", "voices:"
@@ -35,7 +35,7 @@ def load(
     fit: str = "shorter",
     clip_seconds: float = CLIP_SECONDS,
     speakers: int | None = None,
-) -> Dataset | StreamedDataset:
+) -> AnyDataset:
     """The split "train" or "test" of the data set `name`: one of `DATASETS`, "folder:PATH" for an image folder, or
     "voices:PATH" for recordings by speaker.
 

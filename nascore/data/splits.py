@@ -1,5 +1,7 @@
 """Which images: a fixed order that is the same for everyone, and random partitions that follow a seed."""
 
+from typing import TypeVar
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -7,6 +9,8 @@ from torch import Tensor
 from nascore.base.errors import ConfigError
 from nascore.data.resident import Dataset
 from nascore.data.streaming import StreamedDataset
+
+Kind = TypeVar("Kind", Dataset, StreamedDataset)
 
 
 def balanced_order(labels: Tensor) -> Tensor:
@@ -24,7 +28,7 @@ def balanced_order(labels: Tensor) -> Tensor:
     return torch.from_numpy(order[np.argsort(turn, kind="stable")]).long()
 
 
-def limited(dataset: Dataset | StreamedDataset, limit: int | None) -> Dataset | StreamedDataset:
+def limited(dataset: Kind, limit: int | None) -> Kind:
     """`dataset` cut to the first `limit` of its balanced order, if one is given; `ConfigError` where it has fewer."""
     if limit is None:
         return dataset

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nascore.data.augment import crop_and_flip, draw
 from nascore.data.info import Info
-from nascore.data.resident import Batches, Dataset
+from nascore.data.resident import AnyBatches, Batches, Dataset
 
 
 class Reader:
@@ -55,21 +55,24 @@ class StreamedDataset:
         return replace(self, items=tuple(self.items[i] for i in chosen.tolist()), labels=self.labels[chosen])
 
 
-class StreamedBatches(Batches):
-    """As `Batches`, of a streamed set, whose reader says what `augment` does.
+AnyDataset = Dataset | StreamedDataset
+
+
+class StreamedBatches(AnyBatches[StreamedDataset]):
+    """As `AnyBatches`, of a streamed set, whose reader says what `augment` does.
 
     `workers` processes read the files (None: one a core, at most 8). Each image draws from a seed of its own that comes
     from `generator`, so that their number changes nothing. A broken file raises `DataError` when its batch is due.
     """
 
-    def __init__(self, dataset: StreamedDataset, batch_size: int, *, workers: int | None = None, **settings):
+    def __init__(self, dataset: StreamedDataset, batch_size: int, *, workers: int | None = None, **settings: Any):
         super().__init__(dataset, batch_size, **settings)
         self.workers = _workers() if workers is None else workers
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         order = self._order()
-        order = range(len(self.dataset)) if order is None else order.tolist()
-        plan = list(zip(order, self._seeds(), strict=True))
+        indices = range(len(self.dataset)) if order is None else order.tolist()
+        plan = list(zip(indices, self._seeds(), strict=True))
         loader = torch.utils.data.DataLoader(
             _Samples(self.dataset, self.augment),
             batch_sampler=[plan[positions] for positions in self._positions()],
@@ -82,16 +85,18 @@ class StreamedBatches(Batches):
     def _seeds(self) -> list[int]:
         if not self.augment:
             return [0] * self.count
-        device = self.generator.device
-        return torch.randint(2**63 - 1, (self.count,), generator=self.generator, device=device).tolist()
+        source = self._source()
+        return torch.randint(2**63 - 1, (self.count,), generator=source, device=source.device).tolist()
 
     def _on_device(self, *batch: Tensor) -> tuple[Tensor, Tensor]:
         images, labels, centres = (part.to(self.dataset.device, non_blocking=True) for part in batch)
         return self._finished(images, centres), labels
 
 
-def batches(dataset: Dataset | StreamedDataset, batch_size: int, *, workers: int | None = None, **settings) -> Batches:
-    """The batches of either kind of set; `settings` are those of `Batches`, `workers` is for a streamed set."""
+def batches(
+    dataset: AnyDataset, batch_size: int, *, workers: int | None = None, **settings: Any
+) -> Batches | StreamedBatches:
+    """The batches of either kind of set; `settings` are those of `AnyBatches`, `workers` is for a streamed set."""
     if isinstance(dataset, StreamedDataset):
         return StreamedBatches(dataset, batch_size, workers=workers, **settings)
     return Batches(dataset, batch_size, **settings)

@@ -20,10 +20,9 @@ from nascore.base.errors import ConfigError, DataError
 from nascore.base.paths import shown
 from nascore.data import audio
 from nascore.data.info import Info
-from nascore.data.resident import Dataset
 from nascore.data.spectrograms import Clip, Spectrograms, viridis
 from nascore.data.splits import limited
-from nascore.data.streaming import StreamedDataset, decoded
+from nascore.data.streaming import AnyDataset, StreamedDataset, decoded
 from nascore.data.zipped import Layout, unzipped, zipped_files
 
 CLIP_SECONDS = 3.0  # the paper's, as is the image size
@@ -50,7 +49,7 @@ def load_voices(
     resident_limit: int,
     clip_seconds: float,
     speakers: int | None,
-) -> Dataset | StreamedDataset:
+) -> AnyDataset:
     """The split "train" or "test" of the voices `path`; the other settings are those of `load`.
 
     Whether it is resident is decided by the number of all training clips, so that both splits are treated alike.
@@ -73,9 +72,17 @@ def voices_available(path: Path) -> bool:
 
 
 def _info(title: str, names: tuple[str, ...], size: int) -> Info:
-    # a spectrogram that is shifted or mirrored is one of another sound
-    fixed = {"channels": 3, "mean": _MEAN, "std": _STD, "crop_padding": 0, "flip": False}
-    return Info(title=title, classes=len(names), class_names=names, image_size=size, **fixed)
+    return Info(
+        title=title,
+        classes=len(names),
+        class_names=names,
+        channels=3,
+        image_size=size,
+        mean=_MEAN,
+        std=_STD,
+        crop_padding=0,  # a spectrogram that is shifted or mirrored is one of another sound
+        flip=False,
+    )
 
 
 # --- recordings -----------------------------------------------------------------------------------------------------
@@ -187,8 +194,9 @@ def _audible(recording: _Recording, clips: int, count: int) -> list[Clip]:
 
 def _split(speaker: str, clips: dict[_Recording, list[Clip]]) -> tuple[list[Clip], list[Clip]]:
     """Training and test clips of one speaker, no recording having some in both."""
-    numbered = all(recording.number is not None for recording in clips)
-    to_test = {recording for recording in clips if recording.number < _TEST_NUMBERS} if numbered else _drawn(clips)
+    numbers = {recording: recording.number for recording in clips if recording.number is not None}
+    first = {recording for recording, number in numbers.items() if number < _TEST_NUMBERS}
+    to_test = first if len(numbers) == len(clips) else _drawn(clips)
     train, test = (
         [clip for recording, found in clips.items() if (recording in to_test) == wanted for clip in found]
         for wanted in (False, True)
@@ -202,7 +210,8 @@ def _split(speaker: str, clips: dict[_Recording, list[Clip]]) -> tuple[list[Clip
 def _drawn(clips: dict[_Recording, list[Clip]]) -> set[_Recording]:
     """Recordings with `TEST_CLIPS` clips or more, or at least half of few clips; one recording is always left."""
     wanted = min(TEST_CLIPS, sum(map(len, clips.values())) // 2)
-    recordings, drawn = list(clips), set()
+    recordings = list(clips)
+    drawn: set[_Recording] = set()
     for i in np.random.RandomState(0).permutation(len(recordings))[:-1]:  # frozen, as in `splits`
         if sum(len(clips[recording]) for recording in drawn) >= wanted:
             break
