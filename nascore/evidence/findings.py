@@ -3,18 +3,21 @@
 `groups` maps the name of a method to its search records, one a seed.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations
+from typing import TypeVar
 
 import pandas as pd
 
 from nascore.base.errors import ConfigError
-from nascore.evidence.nasbench201 import Table
+from nascore.evidence.nasbench201 import Benchmark, Table
 from nascore.networks.benchmark_cells import BenchmarkCell
-from nascore.networks.cells import INPUTS, Kept
+from nascore.networks.cells import INPUTS, Kept, Stack
+from nascore.networks.genotypes import AnyGenotype
 from nascore.records.record import Run
 
 Groups = Mapping[str, Iterable[Run]]
+Kind = TypeVar("Kind", bound=AnyGenotype)
 
 
 _EDGE = ["cell", "source", "target"]
@@ -68,14 +71,14 @@ def agreement(groups: Groups) -> pd.Series:
     return pd.Series(found, name="agreement")
 
 
-def judged(groups: Groups, table: Table, dataset: str) -> pd.DataFrame:
+def judged(groups: Groups, table: Table, dataset: Benchmark) -> pd.DataFrame:
     """Columns method, seed, architecture (NAS-Bench-201's string), accuracy: the true test accuracy (%) on `dataset`
     after 200 epochs, place: its rank of 15,625, collapse: the kind of degenerate cell that it is, or "".
     """
-    return _gathered(groups, lambda run: _judged(run.genotype, table, dataset))
+    return _gathered(groups, lambda run: _judged(_found(run, BenchmarkCell), table, dataset))
 
 
-def swapped(groups: Groups, table: Table, dataset: str) -> pd.DataFrame:
+def swapped(groups: Groups, table: Table, dataset: Benchmark) -> pd.DataFrame:
     """`at_end`, with accuracy: the true test accuracy (%) on `dataset` of the derived NAS-Bench-201 cell with that
     operation in the place of the one that it has on that edge, and chosen: whether it is the one.
     """
@@ -115,11 +118,18 @@ def kept_nodes(run: Run) -> Kept:
     """The nodes that a run which pruned nodes has kept, for each cell."""
     table = masks(run)
     left = table[(table["epoch"] == table["epoch"].max()) & (table["mask"] != 0)]
-    cells = range(1, len(run.genotype.stack) + 1)
+    cells = range(1, len(_found(run, Stack).stack) + 1)
     return tuple(tuple(sorted(left.loc[left["cell"] == cell, "node"].tolist())) for cell in cells)
 
 
-def _gathered(groups: Groups, of) -> pd.DataFrame:
+def _found(run: Run, kind: type[Kind]) -> Kind:
+    """The run's genotype; raises `ConfigError` where it is of another kind."""
+    if not isinstance(run.genotype, kind):
+        raise ConfigError(f"{run.name} has found no {kind.__name__} but a {type(run.genotype).__name__}: leave it out")
+    return run.genotype
+
+
+def _gathered(groups: Groups, of: Callable[[Run], pd.DataFrame]) -> pd.DataFrame:
     parts = [of(run).assign(method=method, seed=run.seed) for method, runs in groups.items() for run in runs]
     if not parts:
         raise ConfigError("there are no searches to look at")
@@ -134,10 +144,11 @@ def _at_end(run: Run) -> pd.DataFrame:
     return last.drop(columns="epoch").merge(lasted, left_on=[*_EDGE, "operation"], right_index=True)
 
 
-def _swapped(run: Run, table: Table, dataset: str) -> pd.DataFrame:
-    rows, chosen = _at_end(run), set(run.genotype.edges())
+def _swapped(run: Run, table: Table, dataset: Benchmark) -> pd.DataFrame:
+    rows, derived = _at_end(run), _found(run, BenchmarkCell)
+    chosen = set(derived.edges())
     edges = list(zip(rows["operation"], rows["source"], rows["target"], strict=True))
-    cells = [run.genotype.replaced(source, target, name) for name, source, target in edges]
+    cells = [derived.replaced(source, target, name) for name, source, target in edges]
     accuracy = [table.accuracy(cell).test[dataset] for cell in cells]
     return rows.assign(accuracy=accuracy, chosen=[edge in chosen for edge in edges])
 
@@ -149,7 +160,7 @@ def _strongest(run: Run) -> pd.DataFrame:
     return best.assign(survivors=survivors)
 
 
-def _judged(cell: BenchmarkCell, table: Table, dataset: str) -> pd.DataFrame:
+def _judged(cell: BenchmarkCell, table: Table, dataset: Benchmark) -> pd.DataFrame:
     row = {
         "architecture": cell.string,
         "accuracy": table.accuracy(cell).test[dataset],

@@ -3,7 +3,7 @@
 Every number shown says its kind: reported, measured or computed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -49,11 +49,11 @@ def mean_std(values: Iterable[float], digits: int = 2) -> str:
 
     Raises `ConfigError` if there are none.
     """
-    values = np.asarray(list(values), dtype=float)
-    if not len(values):
+    many = np.asarray(list(values), dtype=float)
+    if not len(many):
         raise ConfigError("there are no values to take the mean of")
-    spread = f" ± {values.std(ddof=1):.{digits}f}" if len(values) > 1 else ""
-    return f"{values.mean():.{digits}f}{spread} ({len(values)})"
+    spread = f" ± {many.std(ddof=1):.{digits}f}" if len(many) > 1 else ""
+    return f"{many.mean():.{digits}f}{spread} ({len(many)})"
 
 
 def numbers(
@@ -73,7 +73,7 @@ def numbers(
         raise ConfigError(f"a number is {', '.join(KINDS)}, not {kind!r}")
     rows = []
     for name, value in values.items():
-        many = np.atleast_1d(np.asarray(value if np.isscalar(value) else list(value), dtype=float))
+        many = np.array(list(value) if isinstance(value, Iterable) else [value], dtype=float)
         shown = mean_std(many, digits) if kind == "measured" else f"{many.mean():.{digits}f}"
         std = many.std(ddof=1) if len(many) > 1 else np.nan
         rows.append((name, quantity, kind, many.mean(), std, len(many), shown, source))
@@ -100,7 +100,7 @@ def trained(groups: Mapping[str, Iterable[Any]]) -> pd.DataFrame:
     """A row for each group of training records: test accuracy (%), size and training time, each over its seeds."""
     groups = {label: list(group) for label, group in groups.items()}
 
-    def column(kind: Kind, quantity: str, value, digits: int) -> pd.DataFrame:
+    def column(kind: Kind, quantity: str, value: Callable[[Any], float], digits: int) -> pd.DataFrame:
         values = {label: [value(run) for run in group] for label, group in groups.items()}
         return numbers(kind, quantity, values, digits=digits)
 
@@ -183,17 +183,18 @@ def _markdown(table: pd.DataFrame) -> str:
     return "\n".join([header, rule, *rows]) + "\n"
 
 
-_LATEX = {character: f"\\{character}" for character in "&%$#_{}"} | {
+_ESCAPED = {character: f"\\{character}" for character in "&%$#_{}"} | {
     "\\": "\\textbackslash{}",
     "~": "\\textasciitilde{}",
     "^": "\\textasciicircum{}",
     "±": "$\\pm$",
     "\n": " ",
 }
+_LATEX = {ord(character): text for character, text in _ESCAPED.items()}
 
 
 def _latex(table: pd.DataFrame) -> str:
-    rows = [[cell.translate(str.maketrans(_LATEX)) for cell in row] for row in _cells(table)]
+    rows = [[cell.translate(_LATEX) for cell in row] for row in _cells(table)]
     header, *body = [" & ".join(row) + " \\\\" for row in rows]
     columns = "".join("r" if numeric else "l" for numeric in _numeric(table))
     lines = [

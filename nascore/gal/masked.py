@@ -8,12 +8,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nascore.gal.node_pruning import Empty, every_node, pruned, without_nodes
-from nascore.networks.cell_network import BypassedCell, CellNetwork, DerivedCell
+from nascore.networks.cell_network import BuiltCell, BypassedCell, CellNetwork
 from nascore.networks.cells import INPUTS, Cell, Genotype, Kept, Stack
 
 
-class MaskedCell(DerivedCell):
-    """A derived cell that multiplies each intermediate node by its `mask`, (nodes,), before anything reads it.
+class MaskedCell(BuiltCell):
+    """A cell that multiplies each intermediate node by its `mask`, (nodes,), before anything reads it.
 
     A node whose mask is exactly 0 is gone, with the operations that lead to it or read it, and none of them is
     computed. (Multiplied by 0 alone it would live on in what reads it, since BatchNorm turns zeros into a constant. And
@@ -34,14 +34,15 @@ class MaskedCell(DerivedCell):
             passed = self.bypass(input0, input1)
             output = F.pad(passed, (0, 0, 0, 0, 0, (self.outputs - 1) * self.channels))
             return output if empty == "bypass" else torch.zeros_like(output)
-        states: list[Tensor | None] = [input0, input1]
+        states = {0: input0, 1: input1}
         layers = iter(self.operations)
         for (node, edges), (_, kept) in zip(self.cell.numbered(), left.numbered(), strict=True):
             pairs = [(next(layers), edge) for edge in edges]
             terms = [layer(states[edge[1]]) for layer, edge in pairs if edge in kept]
-            states.append(self.mask[node - INPUTS] * sum(terms[1:], start=terms[0]) if terms else None)
-        zeros = torch.zeros_like(next(state for state in states[INPUTS:] if state is not None))
-        return torch.cat([zeros if states[node] is None else states[node] for node in self.cell.concat], dim=1)
+            if terms:
+                states[node] = self.mask[node - INPUTS] * sum(terms[1:], start=terms[0])
+        zeros = torch.zeros_like(next(state for node, state in states.items() if node >= INPUTS))
+        return torch.cat([states.get(node, zeros) for node in self.cell.concat], dim=1)
 
 
 class MaskedNetwork(CellNetwork):
@@ -81,7 +82,9 @@ class MaskedNetwork(CellNetwork):
         """What the classifier reads: (N, in_channels, H, W) -> (N, features)."""
         kept = self.kept()
         outputs = self.outputs(images, lambda at, *inputs: self._cell(at, inputs, kept[at]))
-        return deque(outputs, maxlen=1).pop().mean(dim=(2, 3))
+        last = deque(outputs, maxlen=1).pop()
+        assert last is not None  # the classifier reads the last cell
+        return last.mean(dim=(2, 3))
 
     def forward(self, images: Tensor) -> Tensor:
         return self.classifier(self.features(images))
@@ -132,8 +135,12 @@ def _load(layer: nn.Module, source: nn.Module, columns: Tensor | slice) -> None:
 def _load_cell(cell: nn.Module, source: nn.Module) -> None:
     if isinstance(cell, BypassedCell):
         cell.load_state_dict((source.bypass if isinstance(source, MaskedCell) else source).state_dict())
-    if not isinstance(cell, MaskedCell):
-        return
+    if isinstance(cell, MaskedCell):
+        assert isinstance(source, MaskedCell)  # only such a cell has nodes that can be left
+        _load_nodes(cell, source)
+
+
+def _load_nodes(cell: MaskedCell, source: MaskedCell) -> None:
     cell.bypass.load_state_dict(source.bypass.state_dict())
     left = set(cell.cell.edges())
     pairs = zip(source.cell.edges(), source.operations, strict=True)

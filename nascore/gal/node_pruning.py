@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nascore.base.errors import ConfigError
-from nascore.networks.cell_network import CellNetwork, DerivedCell
+from nascore.networks.cell_network import BuiltCell, CellNetwork
 from nascore.networks.cells import INPUTS, Cell, Kept, Stack
 
 Rule = Literal["node", "concat"]
@@ -95,9 +95,9 @@ def magnitudes(network: CellNetwork) -> list[list[float]]:
     layers. 1 is the average; 0 is for a node outside the concatenation. A cell that is bypassed or not read has none.
     Ranking by the weights' l1 norm is the usual baseline of structured pruning (Li et al. 2017).
     """
-    found = []
+    found: list[list[float]] = []
     for at, cell in enumerate(network.cells):
-        if not isinstance(cell, DerivedCell):
+        if not isinstance(cell, BuiltCell):
             found.append([])
             continue
         columns = torch.stack([_relative(weight) for weight in _readers(network, at)]).mean(dim=0)

@@ -95,8 +95,13 @@ class Gal:
         self.test = evaluation_batches(test)
         self.optimizer = settings.optimizer(self.network.unmasked())
         self.opponent = settings.optimizer(self.discriminator.parameters())
-        rules = {"momentum": settings.mask_momentum, "nonnegative": settings.nonnegative}
-        self.proximal = ProximalGradient(self.network.masks().values(), self.mask_rate, settings.sparsity, **rules)
+        self.proximal = ProximalGradient(
+            self.network.masks().values(),
+            self.mask_rate,
+            settings.sparsity,
+            momentum=settings.mask_momentum,
+            nonnegative=settings.nonnegative,
+        )
         self.steps = 0
         self.snapshots = [self._snapshot()]
 
@@ -257,18 +262,30 @@ def _remarks(before: Stack, kept: Kept) -> tuple[str, ...]:
     return () if any(kept) else ("every node was pruned: give a smaller sparsity",)
 
 
-def _networks(after: Run, settings: GalSettings, info: Info, device: torch.device) -> tuple[CellNetwork, MaskedNetwork]:
-    """The trained network, frozen, and the generator with the same weights."""
-    trained = from_dict(after.settings | {"genotype": None})
-    cells = isinstance(trained, TrainingSettings) and isinstance(after.genotype, Genotype | Stack)
-    if not cells or trained.network != "cells":
+def _trained(after: Run) -> tuple[TrainingSettings, Genotype | Stack]:
+    """How the network was trained, and what it is built from; raises `ConfigError` where it is none of cells."""
+    settings, genotype = from_dict(after.settings | {"genotype": None}), after.genotype
+    cells = isinstance(settings, TrainingSettings) and settings.network == "cells"
+    if not cells or not isinstance(genotype, Genotype | Stack):
         raise ConfigError(f"{after.name} is no training of a network of cells: give the run of one as after")
-    trained = override(trained, genotype=after.genotype)
+    return override(settings, genotype=genotype), genotype
+
+
+def _networks(after: Run, settings: GalSettings, info: Info, device: torch.device) -> tuple[nn.Module, MaskedNetwork]:
+    """The trained network, frozen, and the generator with the same weights."""
+    trained, genotype = _trained(after)
     baseline = trained.build(info)
     load_weights(baseline, after)
-    layout = {"cells": trained.cells, "reductions": trained.reductions, "channels": trained.channels}
-    layout |= {"classes": info.classes, "in_channels": info.channels, "stem": trained.stem}
-    generator = MaskedNetwork(after.genotype, empty=settings.empty, **layout)
+    generator = MaskedNetwork(
+        genotype,
+        empty=settings.empty,
+        cells=trained.cells,
+        reductions=trained.reductions,
+        channels=trained.channels,
+        classes=info.classes,
+        in_channels=info.channels,
+        stem=trained.stem,
+    )
     generator.load_state_dict(baseline.state_dict(), strict=False)  # which has no masks, but perhaps an auxiliary head
     if not generator.masks():
         raise ConfigError(f"the network of {after.name} has no nodes left to prune")

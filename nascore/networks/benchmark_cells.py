@@ -37,7 +37,7 @@ class BenchmarkCell(AnyGenotype, keys=("nasbench201",)):
     inputs: ClassVar[int] = 1
     output: ClassVar[int] = OUTPUT
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "operations", tuple(self.operations))
         if len(self.operations) != len(EDGES):
             raise GenotypeError(f"a cell has {len(EDGES)} operations, one an edge, not {len(self.operations)}")

@@ -70,12 +70,20 @@ class BlockNetwork(BlockStack):
             blocks *= sum(stages)
         if len(blocks) != sum(stages):
             raise ConfigError(f"the genotype has {len(blocks)} blocks, and stages of {stages} have {sum(stages)}")
-        sizes = {"channels": channels, "classes": classes, "in_channels": in_channels, "stem": stem}
-        super().__init__(lambda at, width: DerivedBlock(blocks[at], width), stages=stages, norm=nn.BatchNorm2d, **sizes)
+        super().__init__(
+            lambda at, width: DerivedBlock(blocks[at], width),
+            stages=stages,
+            channels=channels,
+            classes=classes,
+            in_channels=in_channels,
+            stem=stem,
+            norm=nn.BatchNorm2d,
+        )
         if auxiliary and len(stages) < 2:
             raise ConfigError("an auxiliary head follows the stage before the last, and this network has one stage")
         self.auxiliary_at = self.starts[-1] - 1 if auxiliary else None
-        self.auxiliary = AuxiliaryHead(self.widths[self.auxiliary_at], classes) if auxiliary else None
+        head_at = self.auxiliary_at
+        self.auxiliary = None if head_at is None else AuxiliaryHead(self.widths[head_at], classes)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -98,6 +106,6 @@ class BlockNetwork(BlockStack):
 
         auxiliary = None
         for at, last in enumerate(self.outputs(images, call)):
-            if self.training and at == self.auxiliary_at:
+            if self.training and self.auxiliary is not None and at == self.auxiliary_at:
                 auxiliary = self.auxiliary(last)
         return self.classifier(self.dropout(last.mean(dim=(2, 3)))), auxiliary

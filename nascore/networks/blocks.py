@@ -55,7 +55,7 @@ class Block:
 
     inputs: ClassVar[int] = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         known = set(connections(self.levels, len(self.candidates)))
         if unknown := [each for each in self.kept if each not in known]:
             raise GenotypeError(f"a block of {self.levels} levels has no connection {unknown[0]}")
@@ -90,7 +90,7 @@ class BlockGenotype(AnyGenotype, keys=("candidates", "levels", "blocks")):
     levels: int
     blocks: tuple[tuple[Connection, ...], ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.candidates or not set(self.candidates) <= set(OPERATIONS):
             raise GenotypeError(f"candidates are names out of {', '.join(OPERATIONS)}, not {list(self.candidates)}")
         if type(self.levels) is not int or self.levels < 1 or not self.blocks:

@@ -8,13 +8,16 @@ from torch import Tensor, nn
 from nascore.base.errors import ConfigError
 from nascore.networks import operations
 from nascore.networks.auxiliary import AuxiliaryHead, drop_path_by_image
-from nascore.networks.cell_stack import CellStack, Stem, stacked
+from nascore.networks.cell_stack import CellStack, StackedCell, Stem, stacked
 from nascore.networks.cells import INPUTS, Cell, Genotype, Stack
 from nascore.networks.operations import FactorizedReduce
 
 
-class DerivedCell(nn.Module):
-    """A cell as its genotype has it; in a reduction cell the operations on the two inputs have stride 2."""
+class BuiltCell(StackedCell):
+    """The operations of a cell as its genotype has them; in a reduction cell those on the two inputs have stride 2.
+
+    Subclasses say in `forward` how they are called.
+    """
 
     def __init__(self, cell: Cell, channels: int, reduction: bool):
         super().__init__()
@@ -24,12 +27,17 @@ class DerivedCell(nn.Module):
             for name, source, _ in cell.edges()
         )
 
+
+class DerivedCell(BuiltCell):
+    """A cell as its genotype has it."""
+
     def forward(self, input0: Tensor, input1: Tensor, drop: Callable[[Tensor], Tensor] | None = None) -> Tensor:
-        states: list[Tensor | None] = [input0, input1]
+        states = {0: input0, 1: input1}
         layers = iter(self.operations)
-        for _, edges in self.cell.numbered():
+        for node, edges in self.cell.numbered():
             terms = [self._term(next(layers), states[source], drop) for _, source in edges]
-            states.append(sum(terms[1:], start=terms[0]) if terms else None)
+            if terms:
+                states[node] = sum(terms[1:], start=terms[0])
         return torch.cat([states[node] for node in self.cell.concat], dim=1)
 
     @staticmethod
@@ -38,7 +46,7 @@ class DerivedCell(nn.Module):
         return x if drop is None or isinstance(operation, nn.Identity) else drop(x)
 
 
-class BypassedCell(nn.Module):
+class BypassedCell(StackedCell):
     """What stands for a cell that lost all its nodes: its second input, in place of a reduction cell halved in size."""
 
     outputs = 1
@@ -51,7 +59,7 @@ class BypassedCell(nn.Module):
         return self.layer(input1)
 
 
-class UnreadCell(nn.Module):
+class UnreadCell(StackedCell):
     """The place of a cell that nothing reads: nothing."""
 
     outputs = 0
@@ -66,7 +74,7 @@ class CellNetwork(CellStack):
     training only. Raises `ConfigError` for a layout that makes no network.
     """
 
-    cell: Callable[[Cell, int, bool], nn.Module] = DerivedCell
+    cell: type[BuiltCell] = DerivedCell
 
     def __init__(
         self,
@@ -79,9 +87,10 @@ class CellNetwork(CellStack):
         stem: Stem = "cifar",
         auxiliary: bool = False,
     ):
-        whole = isinstance(genotype, Stack)
-        stack = genotype if whole else stacked(genotype, cells, reductions)
-        reads = stack.reads() if whole else [(True, True)] * cells  # published cells are built as they are printed
+        if isinstance(genotype, Stack):
+            stack, reads, types = genotype, genotype.reads(), 1
+        else:  # published cells are built as they are printed
+            stack, reads, types = stacked(genotype, cells, reductions), [(True, True)] * cells, len(genotype.normal)
         super().__init__(
             lambda at, kind, width: self._make_cell(stack.stack[at], width, kind == "reduce", any(reads[at])),
             cells=len(stack.stack),
@@ -89,7 +98,7 @@ class CellNetwork(CellStack):
             classes=classes,
             in_channels=in_channels,
             reductions=stack.reductions,
-            normal_types=1 if whole else len(genotype.normal),
+            normal_types=types,
             stem=stem,
             affine=True,
             reads=reads,
@@ -99,7 +108,7 @@ class CellNetwork(CellStack):
             raise ConfigError("an auxiliary head follows the last reduction cell, and this network has or reads none")
         self.auxiliary = AuxiliaryHead(self.widths[self.reductions[-1]], classes) if auxiliary else None
 
-    def _make_cell(self, cell: Cell | None, channels: int, reduction: bool, read: bool) -> nn.Module:
+    def _make_cell(self, cell: Cell | None, channels: int, reduction: bool, read: bool) -> StackedCell:
         if not read:
             return UnreadCell()
         return BypassedCell(channels, reduction) if cell is None else self.cell(cell, channels, reduction)
@@ -121,4 +130,5 @@ class CellNetwork(CellStack):
         for at, last in enumerate(self.outputs(images, lambda at, *inputs: self.cells[at](*inputs, drop))):
             if self.training and self.auxiliary is not None and at == self.reductions[-1]:
                 auxiliary = self.auxiliary(last)
+        assert last is not None  # the classifier reads the last cell
         return self.classify(last), auxiliary

@@ -57,7 +57,7 @@ class ImageNetStem(nn.Module):
         return x, self.stem1(x)
 
 
-STEMS: dict[str, Callable[[int, int], nn.Module]] = {
+STEMS: dict[str, Callable[[int, int], CifarStem | ImageNetStem]] = {
     "cifar": CifarStem,
     "stride2": Stride2Stem,
     "imagenet": ImageNetStem,
@@ -124,18 +124,23 @@ class Preprocess(nn.Module):
         )
 
 
+class StackedCell(nn.Module):
+    """A cell in a stack: it takes two preprocessed inputs and has `outputs` times as many channels as its width."""
+
+    outputs: int
+
+
 class CellStack(nn.Module):
     """Stem, cells, global average pooling and a linear classifier.
 
-    `make_cell(position, kind, channels)` makes the cell of a type at a width; it takes the two preprocessed inputs, and
-    has `.outputs`, its number of output channels in units of `channels`. Subclasses say in `forward` how a cell is
+    `make_cell(position, kind, channels)` makes the cell of a type at a width. Subclasses say in `forward` how a cell is
     called. `reductions` are positions from 0 (None: DARTS's rule). `reads` says for each cell which inputs it reads
     (None: both); what reads none, because nothing reads it, is not computed.
     """
 
     def __init__(
         self,
-        make_cell: Callable[[int, str, int], nn.Module],
+        make_cell: Callable[[int, str, int], StackedCell],
         *,
         cells: int,
         channels: int,

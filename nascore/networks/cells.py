@@ -31,7 +31,7 @@ class Cell:
 
     inputs: ClassVar[int] = INPUTS
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.nodes:
             raise GenotypeError("a cell needs at least one intermediate node")
         empty = {node for node, edges in self.numbered() if not edges}
@@ -113,7 +113,7 @@ class Genotype(AnyGenotype, keys=("normal", "reduce")):
     normal: tuple[Cell, ...]
     reduce: Cell
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if isinstance(self.normal, Cell):
             object.__setattr__(self, "normal", (self.normal,))
         if not self.normal or not all(isinstance(cell, Cell) for cell in (*self.normal, self.reduce)):
@@ -156,7 +156,7 @@ class Stack(AnyGenotype, keys=("stack", "reductions")):
     stack: tuple[Cell | None, ...]
     reductions: tuple[int, ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.stack or not all(cell is None or isinstance(cell, Cell) for cell in self.stack):
             raise GenotypeError("a stack is made of one or more cells, None for those that are bypassed")
         positions = all(type(at) is int and 0 <= at < len(self.stack) for at in self.reductions)
@@ -170,11 +170,12 @@ class Stack(AnyGenotype, keys=("stack", "reductions")):
 
     def reads(self) -> list[tuple[bool, bool]]:
         """For each cell, which of its two inputs it reads; none of them where nothing reads the cell itself."""
-        read, inputs = {len(self.stack) - 1}, []  # the classifier reads the last
+        read = {len(self.stack) - 1}  # the classifier reads the last
+        inputs: list[tuple[bool, bool]] = []
         for at in reversed(range(len(self.stack))):
             sources = _sources(self.stack[at]) if at in read else set()
             read |= {at - INPUTS + source for source in sources}  # below 0 is the stem
-            inputs.append(tuple(source in sources for source in range(INPUTS)))
+            inputs.append((0 in sources, 1 in sources))
         return inputs[::-1]
 
     def to_dict(self) -> dict[str, Any]:

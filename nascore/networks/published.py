@@ -15,7 +15,12 @@ def _cell(notation: str, concat: tuple[int, ...] | None = None) -> Cell:
     return Cell(nodes, concat or tuple(range(INPUTS, INPUTS + len(nodes))))
 
 
-def _genotype(normal: str, reduce: str, concat=None, reduce_concat=None) -> Genotype:
+def _genotype(
+    normal: str,
+    reduce: str,
+    concat: tuple[int, ...] | None = None,
+    reduce_concat: tuple[int, ...] | None = None,
+) -> Genotype:
     return Genotype((_cell(normal, concat),), _cell(reduce, reduce_concat or concat))
 
 

@@ -53,18 +53,25 @@ class Averages:
 
     def named(self, prefix: str) -> dict[str, float]:
         """`prefix`_loss (cross-entropy, nats) and `prefix`_accuracy (percent)."""
-        images = torch.tensor(self.images, device=self.loss.device)
-        loss, correct, images = map(float, self.team.add(self.loss, self.correct, images))
-        loss, accuracy = loss / images, 100 * correct / images
-        return {f"{prefix}_loss": loss, f"{prefix}_accuracy": accuracy}
+        counted = torch.tensor(self.images, device=self.loss.device)
+        loss, correct, images = map(float, self.team.add(self.loss, self.correct, counted))
+        return {f"{prefix}_loss": loss / images, f"{prefix}_accuracy": 100 * correct / images}
 
 
 def evaluation_batches(
-    images: data.Dataset, indices: Tensor | None = None, share: data.Share = data.WHOLE
-) -> data.Batches:
+    images: data.AnyDataset, indices: Tensor | None = None, share: data.Share = data.WHOLE
+) -> data.AnyBatches:
     """Batches in order, as they are, of a size that fits everywhere."""
-    still = {"augment": False, "shuffle": False, "drop_last": False, "generator": None}
-    return data.batches(images, EVALUATION_BATCH, indices=indices, share=share, **still)
+    return data.batches(
+        images,
+        EVALUATION_BATCH,
+        indices=indices,
+        augment=False,
+        shuffle=False,
+        drop_last=False,
+        generator=None,
+        share=share,
+    )
 
 
 def evaluate(

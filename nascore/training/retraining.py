@@ -80,7 +80,7 @@ class TrainingSettings(DataSettings, SgdSettings):
             )
         common = {"channels": self.channels, "classes": info.classes, "in_channels": info.channels}
         if isinstance(self.genotype, BlockGenotype):
-            return self._build_blocks(common)
+            return self._build_blocks(self.genotype, common)
         sizes = common | {"cells": self.cells}
         if isinstance(self.genotype, BenchmarkCell):
             return BenchmarkNetwork(self.genotype, **sizes)
@@ -92,11 +92,17 @@ class TrainingSettings(DataSettings, SgdSettings):
             auxiliary=self.auxiliary_weight > 0,
         )
 
-    def _build_blocks(self, sizes: dict[str, int]) -> BlockNetwork:
+    def _build_blocks(self, genotype: BlockGenotype, sizes: dict[str, int]) -> BlockNetwork:
         if self.stem == "stride2":
             raise ConfigError("a network of blocks has the stem 'cifar' or 'imagenet', not 'stride2'")
-        sizes = sizes | {"stages": self.stages, "stem": self.stem, "dropout": self.dropout}
-        return BlockNetwork(self.genotype, **sizes, auxiliary=self.auxiliary_weight > 0)
+        return BlockNetwork(
+            genotype,
+            **sizes,
+            stages=self.stages,
+            stem=self.stem,
+            auxiliary=self.auxiliary_weight > 0,
+            dropout=self.dropout,
+        )
 
     def start(
         self, device: torch.device, seed: int, root: str | Path | None = None, after: Run | None = None

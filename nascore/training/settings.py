@@ -37,19 +37,26 @@ class DataSettings(Settings):
             self.cutout >= 0 and (self.augment or not self.cutout), "cutout", "at least 0, and 0 without augment,"
         )
 
-    def load(self, split: Literal["train", "test"], root: str | Path | None) -> data.Dataset | data.StreamedDataset:
+    def load(self, split: Literal["train", "test"], root: str | Path | None) -> data.AnyDataset:
         limit = self.train_images if split == "train" else self.test_images
-        how = {"image_size": self.image_size, "fit": self.fit}
-        how |= {"clip_seconds": self.clip_seconds, "speakers": self.speakers}
-        return data.load(self.dataset, split, root=root, limit=limit, **how)
+        return data.load(
+            self.dataset,
+            split,
+            root=root,
+            limit=limit,
+            image_size=self.image_size,
+            fit=self.fit,
+            clip_seconds=self.clip_seconds,
+            speakers=self.speakers,
+        )
 
     def training_batches(
         self,
-        images: data.Dataset,
+        images: data.AnyDataset,
         generator: torch.Generator,
         indices: Tensor | None = None,
         share: data.Share = data.WHOLE,
-    ) -> data.Batches:
+    ) -> data.AnyBatches:
         """Shuffled and augmented batches of some of the images, the last one as small as it comes."""
         return data.batches(
             images,
@@ -91,12 +98,18 @@ class SgdSettings(Settings):
 
     def optimizer(self, parameters: Iterable[nn.Parameter]) -> torch.optim.SGD:
         parameters = list(parameters)
+        rate: float | Tensor = self.learning_rate
         device = parameters[0].device
-        options = {"momentum": self.momentum, "nesterov": self.nesterov, "weight_decay": self.weight_decay}
         if device.type == "cuda":  # a rate on the device, so that a recorded step follows when it changes
-            rate = torch.tensor(self.learning_rate, device=device)
-            return torch.optim.SGD(parameters, rate, fused=True, **options)
-        return torch.optim.SGD(parameters, self.learning_rate, **options)
+            rate = torch.tensor(rate, device=device)
+        return torch.optim.SGD(
+            parameters,
+            rate,
+            momentum=self.momentum,
+            nesterov=self.nesterov,
+            weight_decay=self.weight_decay,
+            fused=True if device.type == "cuda" else None,
+        )
 
     def learning_rate_at(self, epoch: int) -> float:
         """The learning rate of an epoch, counted from 0."""
