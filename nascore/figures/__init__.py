@@ -6,7 +6,7 @@ None of them shows it.
     figures.draw_genotype(run.genotype)      # cells as papers print them
     figures.draw_weights(run.architecture_weights, "normal", chosen=run.genotype.cells()["normal"])
     figures.draw_training({"DARTS": runs}, "test_accuracy")
-    figures.draw_network(kinds(20, (6, 13), 3))  # of nascore.macro
+    figures.draw_network(kinds(20, (6, 13), 3))  # of nascore.networks
     figures.draw_correlation(points)         # whether a search's weights say what operations are worth
     figures.save(figure, "darts/cells", figures.genotype_table(run.genotype), runs=[run])
 """

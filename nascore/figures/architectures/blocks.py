@@ -1,6 +1,7 @@
 """Blocks of DSO-NAS: a row of boxes for each level, and the connections that are left between them."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,7 +17,7 @@ from nascore.figures.shared.graphs import Edge
 from nascore.figures.shared.kinds import block_name
 from nascore.figures.shared.layout import Box, Size
 from nascore.figures.shared.legends import draw_legend, legend_height, legend_rows
-from nascore.figures.shared.panels import LINE, Frame, balanced, draw_panels, titles, wrapped
+from nascore.figures.shared.panels import LINE, Frame, balanced, draw_panels, figure_of, titles, wrapped
 from nascore.figures.shared.style import COLUMN, INK, PAGE, operation_look, style, text_width
 from nascore.networks.genotypes import AnyGenotype
 
@@ -53,7 +54,7 @@ def draw_block(
         if ax is None:
             _, (ax,) = block_panels(block, [wrapped(title or "", 72 * width)], 1, width)
         else:
-            ax.figure.draw_without_rendering()  # lets a layout engine decide how large the axes are
+            figure_of(ax).draw_without_rendering()  # lets a layout engine decide how large the axes are
             if title:
                 ax.set_title(title, loc="left", pad=3)
         _draw(ax, block, scales, full)
@@ -168,7 +169,7 @@ def _draw_box(ax: Axes, node: int, box: Box, block: DrawableBlock) -> None:
     kept = end or node in block.operations()
     face = _GIVEN if end else look.colour if kept else "white"
     corner = (box.x - box.width / 2, box.y - box.height / 2)
-    rim = {"fc": face, "ec": INK if kept else _PALE, "lw": 0.5, "ls": "-" if kept else _DASHES}
+    rim: dict[str, Any] = {"fc": face, "ec": INK if kept else _PALE, "lw": 0.5, "ls": "-" if kept else _DASHES}
     ax.add_patch(FancyBboxPatch(corner, box.width, box.height, "round,pad=0,rounding_size=2.2", zorder=3, **rim,
                                 gid=f"{'node' if kept else 'pruned node'} {node}", clip_on=False))  # fmt: skip
     if box.height >= _HIGH:
@@ -184,6 +185,7 @@ def _on(face: str) -> str:
 
 def _handles(names: Sequence[str]) -> list[Line2D]:
     """A legend's entry for each operation."""
-    square = {"marker": "s", "markersize": 6, "markeredgecolor": INK, "markeredgewidth": 0.5, "linestyle": "none"}
+    square: dict[str, Any] = {"marker": "s", "markersize": 6, "linestyle": "none"}
+    square |= {"markeredgecolor": INK, "markeredgewidth": 0.5}
     looks = [operation_look(name) for name in names]
     return [Line2D([], [], color=look.colour, label=look.label, **square) for look in looks]

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from functools import lru_cache
 from string import ascii_lowercase
+from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
@@ -16,7 +18,7 @@ from matplotlib.transforms import Bbox
 from nascore.base.errors import ConfigError
 from nascore.figures.shared.kinds import cell_name
 from nascore.figures.shared.layout import Box, Drawable, Layout, Size, Sizes, layout
-from nascore.figures.shared.panels import LINE, wrapped
+from nascore.figures.shared.panels import LINE, figure_of, wrapped
 from nascore.figures.shared.style import COLUMN, FIXED, INK, PAGE, node_name, operation_look, style, text_width
 from nascore.networks.genotypes import AnyGenotype
 
@@ -38,13 +40,13 @@ def draw_cell(cell: Drawable, ax: Axes | None = None, *, width: float = COLUMN, 
     inputs are drawn pale.
     """
     with style():
-        plan = None if ax else _plan(cell, 72 * width)
-        ax = ax or _own_axes(width, plan.height() + 2 * _EDGE, title)
-        ax.axis("off")
-        if title:
-            ax.set_title(title, loc="left", pad=3)
-        if plan is None:
-            ax.figure.draw_without_rendering()  # lets a layout engine decide how large the axes are
+        if ax is None:
+            plan = _plan(cell, 72 * width)
+            ax = _own_axes(width, plan.height() + 2 * _EDGE, title)
+            _head(ax, title)
+        else:
+            _head(ax, title)
+            figure_of(ax).draw_without_rendering()  # lets a layout engine decide how large the axes are
             plan = _plan(cell, _size(ax).width)
         _draw(plan, cell, ax)
     return ax
@@ -77,9 +79,7 @@ def draw_genotype(
             left, (top, high) = at % across * (each + _BETWEEN), boxes[at]
             frame = (left / 72 / width, 1 - (top + high) / height, each / 72 / width, (high - above) / height)
             ax = figure.add_axes(frame)
-            ax.axis("off")
-            if above:
-                ax.set_title("\n".join(lines[at]), loc="left", pad=3)
+            _head(ax, "\n".join(lines[at]) if above else None)
             _draw(plans[at], cell, ax)
     return figure
 
@@ -97,14 +97,14 @@ def drawn_boxes(ax: Axes) -> pd.DataFrame:
 
     A box holds its frame and its text. Raises `ValueError` if no cell was drawn on `ax`.
     """
-    frames = {frame.get_gid(): frame for frame in ax.patches if frame.get_gid()}
-    texts = {text.get_gid(): text for text in ax.texts if text.get_gid() in frames}
+    frames = {gid: frame for frame in ax.patches if (gid := frame.get_gid())}
+    texts = {gid: text for text in ax.texts if (gid := text.get_gid()) in frames}
     if not texts:
         raise ValueError("no cell was drawn on these axes")
     rows = []
     for gid, text in texts.items():
         box = Bbox.union([frames[gid].get_window_extent(), text.get_window_extent()])
-        rows.append((gid.split()[0], text.get_text(), *(box.extents * 72 / ax.figure.dpi)))
+        rows.append((gid.split()[0], text.get_text(), *(np.array(box.extents) * 72 / ax.figure.dpi)))
     return pd.DataFrame(rows, columns=["kind", "text", "x0", "y0", "x1", "y1"])
 
 
@@ -132,6 +132,12 @@ def _rows(heights: list[float], across: int) -> tuple[list[tuple[float, float]],
         boxes += [(top, max(row))] * len(row)
         top += max(row) + _BETWEEN
     return boxes, top - _BETWEEN
+
+
+def _head(ax: Axes, title: str | None) -> None:
+    ax.axis("off")
+    if title:
+        ax.set_title(title, loc="left", pad=3)
 
 
 def _own_axes(width: float, height: float, title: str | None) -> Axes:
@@ -165,6 +171,7 @@ def _draw(plan: Layout, cell: Drawable, ax: Axes) -> None:
     for at, (arrow, track) in enumerate(zip(plan.layers.arrows, plan.tracks, strict=True)):
         _draw_arrow(f"arrow {at}", track.bezier(), arrow.operation, ax)
     for at, (arrow, box) in enumerate(zip(plan.layers.arrows, plan.labels, strict=False)):
+        assert arrow.operation  # those without one come last, and have no labels
         look = operation_look(arrow.operation)
         _draw_box(f"label {at}", box, look.label, _LABEL, ax, fc=_tint(look.colour), ec="white", lw=0.7)
     fed = {arrow.target for arrow in plan.layers.arrows}
@@ -176,7 +183,7 @@ def _draw(plan: Layout, cell: Drawable, ax: Axes) -> None:
         _draw_box(f"node {node}", plan.nodes[node], name, _NODE, ax, colour=edge, fc=face, ec=edge, lw=0.6)
 
 
-def _draw_arrow(gid: str, curve, operation: str | None, ax: Axes) -> None:
+def _draw_arrow(gid: str, curve: np.ndarray, operation: str | None, ax: Axes) -> None:
     path = Path(curve, [Path.MOVETO] + [Path.CURVE4] * (len(curve) - 1))
     style = _OPERATION if operation else _CONCAT
     arrow = FancyArrowPatch(path=path, arrowstyle=style, mutation_scale=1, shrinkA=0, shrinkB=0, clip_on=False)
@@ -185,7 +192,7 @@ def _draw_arrow(gid: str, curve, operation: str | None, ax: Axes) -> None:
     ax.add_patch(arrow)
 
 
-def _draw_box(gid: str, box: Box, text: str, points: float, ax: Axes, *, colour: str = INK, **look) -> None:
+def _draw_box(gid: str, box: Box, text: str, points: float, ax: Axes, *, colour: str = INK, **look: Any) -> None:
     corner = (box.x - box.width / 2, box.y - box.height / 2)
     shape = "round,pad=0,rounding_size=2.2"
     ax.add_patch(FancyBboxPatch(corner, box.width, box.height, shape, gid=gid, zorder=3, clip_on=False, **look))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import accumulate, groupby, pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -64,7 +64,7 @@ class _Block(NamedTuple):
     lines: list[str]
     face: str
     first: int
-    count: int
+    slots: int
     cells: bool
 
     @property
@@ -74,7 +74,7 @@ class _Block(NamedTuple):
     @property
     def sheets(self) -> int:
         """How many cells look out from behind the first."""
-        return min(self.count - 1, 2) if self.cells else 0
+        return min(self.slots - 1, 2) if self.cells else 0
 
 
 def draw_network(
@@ -160,10 +160,9 @@ def _draw_blocks(ax: Axes, blocks: Sequence[_Block], starts: Sequence[float], bo
             moved = _SHEET * sheet
             _draw_box(ax, (left + moved, bottom + moved), (block.wide, _HIGH), block.face, "block")
         _write(ax, (left + block.wide / 2, middle), block.lines, block.face)
-    for (block, left), right in pairwise([*zip(blocks, starts, strict=True), (None, 0.0)]):
-        if right[0] is not None:
-            end = left + block.wide + _SHEET * block.sheets
-            _draw_arrow(ax, (end + 0.5, middle), (right[1] - 0.5, middle))
+    for (block, left), (_, right) in pairwise(zip(blocks, starts, strict=True)):
+        end = left + block.wide + _SHEET * block.sheets
+        _draw_arrow(ax, (end + 0.5, middle), (right - 0.5, middle))
 
 
 def _draw_box(ax: Axes, corner: Place, size: Place, face: str, gid: str) -> None:
@@ -179,7 +178,8 @@ def _write(ax: Axes, middle: Place, lines: Sequence[str], face: str) -> None:
 
 
 def _draw_arrow(ax: Axes, start: Place, end: Place, bent: float = 0.0, gid: str = "") -> None:
-    look = {"arrowstyle": _ARROW, "mutation_scale": 1, "shrinkA": 0, "shrinkB": 0, "color": INK, "linewidth": 0.7}
+    look: dict[str, Any] = {"arrowstyle": _ARROW, "mutation_scale": 1, "shrinkA": 0, "shrinkB": 0}
+    look |= {"color": INK, "linewidth": 0.7}
     ax.add_patch(FancyArrowPatch(start, end, connectionstyle=f"arc3,rad={bent}", gid=gid, zorder=2, **look))
 
 
@@ -211,7 +211,7 @@ def _edge(blocks: Sequence[_Block], starts: Sequence[float], slot: int, *, right
     """Where the left or right end of a slot's share of its block is."""
     at = max(at for at, block in enumerate(blocks) if block.first <= slot)
     block = blocks[at]
-    return starts[at] + block.wide * (slot - block.first + right) / block.count
+    return starts[at] + block.wide * (slot - block.first + right) / block.slots
 
 
 def _draw_cells(ax: Axes, kinds: Sequence[str], units: _Units, shown: range, zero: float) -> None:

@@ -26,10 +26,14 @@ Passages = dict[Edge, list[Place]]  # where each connection enters and leaves th
 class DrawableBlock(Protocol):
     """What `networks.Block` is: node 0 is its input, `output` its last one, `kept` are its connections."""
 
-    candidates: tuple[str, ...]
-    levels: int
-    output: int
-    kept: Sequence[Edge]
+    @property
+    def candidates(self) -> tuple[str, ...]: ...
+    @property
+    def levels(self) -> int: ...
+    @property
+    def output(self) -> int: ...
+    @property
+    def kept(self) -> Sequence[Edge]: ...
 
     def operations(self) -> dict[int, str]: ...
 
@@ -133,7 +137,7 @@ def _side_by_side(wanted: Mapping[Edge, float], gaps: Sequence[tuple[float, floa
         away = [max(left - wanted[edge], wanted[edge] - right, 0.0) for left, right in gaps]
         full = [_LANE * len(inside[at]) / (right - left) for at, (left, right) in enumerate(gaps)]
         inside[int(np.argmin(np.array(away) + _DETOUR * np.array(full)))].append(edge)
-    places = {}
+    places: dict[Edge, float] = {}
     for at, here in inside.items():
         places |= dict(zip(here, _within([wanted[edge] for edge in here], gaps[at], _LANE), strict=True))
     return places
@@ -150,7 +154,7 @@ def _within(wanted: Sequence[float], room: tuple[float, float], apart: float) ->
 
 def _ports(side: int, boxes: Mapping[int, Box], passages: Passages) -> dict[Edge, Place]:
     """Where connections leave their sources (`side` 0), or reach their targets (1), in the order of their ways."""
-    ports = {}
+    ports: dict[Edge, Place] = {}
     for node, box in boxes.items():
         toward = {}
         for edge, passed in passages.items():

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -104,7 +104,7 @@ def _draw_box(ax: Axes, name: str, box: Box, frame: Bbox) -> None:
     if box.face not in _FACES:
         raise ConfigError(f"box {name!r} has the face {box.face!r}: there are {', '.join(_FACES)}")
     shape = "round,pad=0,rounding_size=2.2"
-    look = {"fc": _FACES[box.face], "ec": INK, "lw": 0.6, "zorder": 3, "gid": f"box {name}"}
+    look: dict[str, Any] = {"fc": _FACES[box.face], "ec": INK, "lw": 0.6, "zorder": 3, "gid": f"box {name}"}
     ax.add_patch(FancyBboxPatch(frame.p0, frame.width, frame.height, shape, **look))
     place = ((frame.x0 + frame.x1) / 2, (frame.y0 + frame.y1 + box.free) / 2)
     _write(ax, _lines(box, frame.width), place, "white" if box.face == "reduce" else INK)
@@ -116,7 +116,7 @@ def _draw_arrow(ax: Axes, arrow: Arrow, path: np.ndarray) -> None:
     tip, aside = path[-1] - 0.5 * step, HEAD[1] * np.array([-step[1], step[0]])
     back = tip - HEAD[0] * step
     gid = f"arrow {arrow.source} {arrow.target}"
-    look = {"color": INK, "linewidth": 0.8, "linestyle": _DASHES if arrow.dashed else "-"}
+    look: dict[str, Any] = {"color": INK, "linewidth": 0.8, "linestyle": _DASHES if arrow.dashed else "-"}
     ax.plot(*np.vstack([path[:-1], back]).T, solid_joinstyle="miter", gid=gid, zorder=2, **look)
     ax.add_patch(Polygon([tip, back + aside, back - aside], fc=INK, ec="none", gid=gid, zorder=2))
 

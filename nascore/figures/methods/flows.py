@@ -1,6 +1,7 @@
 """The two flowcharts of DARTS-GAL: from a search to a pruned network, and the adversarial pruning itself."""
 
 from itertools import pairwise
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -75,6 +76,7 @@ def draw_adversarial(width: float = PAGE) -> Figure:
     figure = draw_flow(boxes, arrows, width=width)
     (ax,) = figure.axes
     (box,) = (patch for patch in ax.patches if patch.get_gid() == "box generator")
+    assert isinstance(box, FancyBboxPatch)
     _draw_cells(ax, box.get_bbox())
     return figure
 
@@ -82,7 +84,7 @@ def draw_adversarial(width: float = PAGE) -> Figure:
 def _draw_cells(ax: Axes, frame: Bbox) -> None:
     """The first and the last cell with their nodes' masks, at the bottom of the generator's box."""
     middle, apart, up = (frame.x0 + frame.x1) / 2, _CELL[0] / 2 + 8, frame.y0 + 4 + _CELL[1] / 2
-    look = {"ec": INK, "lw": 0.5}
+    look: dict[str, Any] = {"ec": INK, "lw": 0.5}
     for x, name in ((middle - apart, "cell 1"), (middle + apart, "cell $n$")):
         corner = (x - _CELL[0] / 2, up - _CELL[1] / 2)
         ax.add_patch(FancyBboxPatch(corner, *_CELL, "round,pad=0,rounding_size=2.2", fc="white", zorder=4, **look))

@@ -21,7 +21,7 @@ _ROOMS = (np.inf, 90.0, 60.0, 45.0, 30.0, 0.0)  # points that a label's lines ma
 
 Side = Literal["left", "right", "top", "bottom"]
 _OUT: dict[Side, tuple[int, int]] = {"left": (-1, 0), "right": (1, 0), "top": (0, 1), "bottom": (0, -1)}
-_FACING = {"left": "right", "right": "left", "top": "bottom", "bottom": "top"}
+_FACING: dict[Side, Side] = {"left": "right", "right": "left", "top": "bottom", "bottom": "top"}
 
 
 class Arrow(NamedTuple):
@@ -113,10 +113,11 @@ def _ports(
     """(arrow, 0 for its start or 1 for its end) -> its place; those on one side in the order of their other ends."""
     used: dict[tuple[str, Side], list[tuple[float, int, int]]] = {}
     for at, (arrow, both) in enumerate(zip(arrows, sides, strict=True)):
+        names = (arrow.source, arrow.target)
         for end, side in enumerate(both):
-            other = frames[arrow[1 - end]]
+            other = frames[names[1 - end]]
             far = other.y0 + other.y1 if side in ("left", "right") else other.x0 + other.x1
-            used.setdefault((arrow[end], side), []).append((far, at, end))
+            used.setdefault((names[end], side), []).append((far, at, end))
     ports = {}
     for (name, side), found in used.items():
         for place, (_, at, end) in enumerate(sorted(found), start=1):
@@ -138,7 +139,7 @@ def _straightened(source: Bbox, target: Bbox, start: Place, end: Place, leave: S
     ends = [list(start), list(end)]
     if spans[longer][0] + _INSET <= ends[1 - longer][along] <= spans[longer][1] - _INSET:
         ends[longer][along] = ends[1 - longer][along]
-    return tuple(ends[0]), tuple(ends[1])
+    return (ends[0][0], ends[0][1]), (ends[1][0], ends[1][1])
 
 
 def _path(start: Place, end: Place, leave: Side, enter: Side) -> np.ndarray:

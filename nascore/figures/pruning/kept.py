@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -129,7 +129,7 @@ def _write(ax: Axes, place: Place, lines: Sequence[str]) -> None:
 
 def _handles(rows: Mapping[str, Kept], kinds: Sequence[str]) -> list[Line2D]:
     """An entry for each mark that there is."""
-    square = {"marker": "s", "markersize": 6, "linestyle": "none", "markeredgewidth": 0.5}
+    square: dict[str, Any] = {"marker": "s", "markersize": 6, "linestyle": "none", "markeredgewidth": 0.5}
     handles = [
         Line2D([], [], color=_KEPT, label="kept", **square),
         Line2D([], [], color=_PRUNED, markeredgecolor=_RIM, label="pruned", **square),

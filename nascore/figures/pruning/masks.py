@@ -90,7 +90,8 @@ def _zeros(rows: pd.DataFrame) -> list[tuple[float, int]]:
 
 def _levels(places: Sequence[float]) -> list[int]:
     """How far below 0, in steps, the crosses at rising `places` stand, so that none touch."""
-    ends, levels = [], []
+    ends: list[float] = []
+    levels: list[int] = []
     for place in places:
         level = next((at for at, end in enumerate(ends) if place >= end), len(ends))
         ends[level : level + 1] = [place + _STEP]

@@ -1,6 +1,6 @@
 """What leaving something out changes: a row for each thing, a point for each seed."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -153,7 +153,7 @@ def _draw_panel(ax: Axes, panel: _Panel, names: list[str], high: float) -> None:
 def _handles(panels: dict[str, _Panel]) -> list[Line2D]:
     handles = [Line2D([], [], linestyle="none", marker="o", markersize=_MARK, color=_POINT, label="one seed")]
     if any(len(row.values) > 1 for panel in panels.values() for row in panel.rows.values()):
-        tick = {"marker": "|", "markersize": 5.2, "markeredgewidth": 1.4}
+        tick: dict[str, Any] = {"marker": "|", "markersize": 5.2, "markeredgewidth": 1.4}
         handles.append(
             Line2D([], [], color=_BAR, linewidth=3, markeredgecolor=INK, label="mean ± standard error", **tick)
         )

@@ -1,6 +1,8 @@
 """Whether what a search believes of operations is true: accuracy against architecture weight."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -151,7 +153,7 @@ def _draw_points(ax: Axes, rows: pd.DataFrame) -> None:
             ax.add_line(_ring(xdata=[row.x], ydata=[row.accuracy], zorder=4, gid="chosen"))
 
 
-def _ring(xdata=(), ydata=(), **more) -> Line2D:
+def _ring(xdata: Sequence[float] = (), ydata: Sequence[float] = (), **more: Any) -> Line2D:
     ring = Line2D(xdata, ydata, marker="o", linestyle="none", **more)
     ring.set(markersize=_RING, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=0.9)
     return ring
@@ -160,8 +162,8 @@ def _ring(xdata=(), ydata=(), **more) -> Line2D:
 def _write(ax: Axes, panel: _Panel, places: np.ndarray | None) -> None:
     if places is None:
         return
-    for place, name in zip(places / np.array(panel.size), panel.rows["operation"], strict=True):
-        ax.text(*place, operation_look(name).label, transform=ax.transAxes, fontsize=_TYPE, ha="center",
+    for (x, y), name in zip(places / np.array(panel.size), panel.rows["operation"], strict=True):
+        ax.text(x, y, operation_look(name).label, transform=ax.transAxes, fontsize=_TYPE, ha="center",
                 va="center_baseline", zorder=5)  # fmt: skip
 
 

@@ -21,7 +21,7 @@ def training_table(runs: Mapping[str, Any] | Iterable[Any]) -> pd.DataFrame:
 
     `runs` maps labels to a record or several (seeds); for a plain list the label is the record's recipe.
     """
-    pairs = runs.items() if isinstance(runs, Mapping) else [(run.recipe, run) for run in runs]
+    pairs = runs.items() if isinstance(runs, Mapping) else map(_with_recipe, runs)
     tables = []
     for label, group in pairs:
         for run in [group] if hasattr(group, "history") else group:
@@ -31,6 +31,10 @@ def training_table(runs: Mapping[str, Any] | Iterable[Any]) -> pd.DataFrame:
     table = pd.concat(tables, ignore_index=True)
     first = ["label", "run", "profile", "seed"]
     return table[first + [column for column in table.columns if column not in first]]
+
+
+def _with_recipe(run: Any) -> tuple[str, Any]:
+    return run.recipe, run
 
 
 def draw_training(

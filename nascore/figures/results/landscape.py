@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 
 from nascore.base.errors import ConfigError
 from nascore.figures.shared.frames import check_columns
+from nascore.figures.shared.panels import figure_of
 from nascore.figures.shared.style import FIXED, INK, PAGE, SERIES_COLOURS, style, text_width
 
 _SPACE = 72.0  # points: the height of the space's histogram
@@ -52,7 +53,7 @@ def draw_landscape(
         _draw_space(upper, every, scale)
         _draw_rows(lower, rows)
         lower.set_xlabel(label)
-    return upper.figure
+    return figure_of(upper)
 
 
 @dataclass(frozen=True)
@@ -63,14 +64,14 @@ class _Scale:
     worst: float
     width: float
 
-    def forward(self, accuracy: np.ndarray) -> np.ndarray:
+    def forward(self, accuracy: np.ndarray | float) -> np.ndarray:
         # clipped, since matplotlib also asks for what lies beyond the axis
         return -np.log1p(np.maximum(self.best - np.asarray(accuracy, dtype=float), -0.9))
 
     def inverse(self, value: np.ndarray) -> np.ndarray:
         return self.best + 1 - np.exp(-np.asarray(value, dtype=float))
 
-    def points(self, accuracy: np.ndarray) -> np.ndarray:
+    def points(self, accuracy: np.ndarray | float) -> np.ndarray:
         """How far to the right of `worst` accuracies lie."""
         low, high = self.forward(np.array([self.worst, self.best]))
         return (self.forward(accuracy) - low) / (high - low or 1.0) * self.width
@@ -94,7 +95,8 @@ class _Scale:
 
     def stack(self, accuracies: np.ndarray) -> np.ndarray:
         """A level for each mark, so that those of one level do not touch: 0, and where it is taken 1, -1, 2, ..."""
-        places, levels, ends = self.points(accuracies), np.zeros(len(accuracies), dtype=int), []
+        places, levels = self.points(accuracies), np.zeros(len(accuracies), dtype=int)
+        ends: list[float] = []
         for mark in np.argsort(places, kind="stable"):
             level = next((at for at, end in enumerate(ends) if places[mark] >= end), len(ends))
             ends[level : level + 1] = [places[mark] + _MARK]
@@ -138,7 +140,7 @@ def _axes(width: float, left: float, rows: float, scale: _Scale) -> tuple[Axes, 
 
 def _draw_space(ax: Axes, every: np.ndarray, scale: _Scale) -> None:
     low, high = scale.forward(np.array([scale.worst, scale.best]))
-    bounds = scale.inverse(np.linspace(low, high + 1e-9, _BARS + 1))
+    bounds = scale.inverse(np.linspace(low, high + 1e-9, _BARS + 1)).tolist()
     ax.hist(every, bounds, weights=np.full(len(every), 100 / len(every)), color="#9a9a9a", edgecolor="white", lw=0.4)
     ax.set_ylabel("share of\nthe space (%)")
     ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))

@@ -10,19 +10,19 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, ScalarFormatter
 from matplotlib.transforms import ScaledTranslation
 
 from nascore.base.errors import ConfigError
 from nascore.figures.results.curves import metric_label
 from nascore.figures.shared.frames import check_columns
-from nascore.figures.shared.panels import wrapped
+from nascore.figures.shared.panels import figure_of, wrapped
 from nascore.figures.shared.style import COLUMN, INK, SERIES_COLOURS, style, text_width
 
 # marker, size in points, filled: every second one is open, so that groups stay apart without their colours
 _MARKERS = (("o", 4.4, True), ("s", 3.7, False), ("^", 5.0, True), ("D", 3.5, False), ("X", 5.3, True),
             ("v", 4.4, False), ("P", 5.3, True))  # fmt: skip
-_OPEN = {"markerfacecolor": "none", "markeredgewidth": 0.9}
+_OPEN: dict[str, Any] = {"markerfacecolor": "none", "markeredgewidth": 0.9}
 _TYPE, _HIGH, _THIN = 7.0, 2.4, 0.7  # points; inches: a figure without a legend below; points: the lines of means
 _DOT, _STAR = 5.6, 9.0  # points: the largest point, and the reference's star
 _MOVE, _SAME = 1.5, 0.004  # points that those are moved which coincide: nearer than this share of what is drawn
@@ -73,7 +73,7 @@ def draw_tradeoff(
         ends = pd.concat([points[["x", "y"]], *(pd.DataFrame(each.get_xydata(), columns=["x", "y"]) for each in star)])
         _tick(ax.xaxis, ends["x"], xscale)
         _tick(ax.yaxis, ends["y"], "linear")
-        ax.get_figure(root=True).draw_without_rendering()  # settles the axes' limits and size
+        figure_of(ax).draw_without_rendering()  # settles the axes' limits and size
         taken = np.vstack([_dots(ax, points), *([_ways(ax, points)] if connect else [])])
         for each in star:
             taken, written = _write_label(ax, each, taken)
@@ -117,14 +117,14 @@ def _moves(x: pd.Series, y: pd.Series) -> dict[str, np.ndarray]:
 def _draw_group(ax: Axes, rows: pd.DataFrame, name: str, at: int, connect: bool) -> Line2D:
     """Draw a group's points, and the line through their means; return its entry in the legend."""
     colour, (marker, size, filled) = SERIES_COLOURS[at], _MARKERS[at]
-    look = {"color": colour, "marker": marker, "markersize": size, "linestyle": "none"}
+    look: dict[str, Any] = {"color": colour, "marker": marker, "markersize": size, "linestyle": "none"}
     look |= {"markeredgecolor": "white", "markeredgewidth": 0.4} if filled else _OPEN
     for (right, up), same in rows.groupby(["right", "up"], sort=False):
         # open ones on top: they hide nothing
         (drawn,) = ax.plot(same["x"], same["y"], zorder=3 if filled else 4, gid=f"points {name}", **look)
         # after plotting, so that the axes' limits come from the numbers alone
         drawn.set_transform(ax.transData + ScaledTranslation(right / 72, up / 72, ax.figure.dpi_scale_trans))
-    line = {"linestyle": "-", "linewidth": _THIN} if connect else {}
+    line: dict[str, Any] = {"linestyle": "-", "linewidth": _THIN} if connect else {}
     if connect:
         means = rows.groupby("x")["y"].mean()
         ax.plot(means.index, means, color=colour, zorder=2, gid=f"means {name}", **line)
@@ -133,8 +133,8 @@ def _draw_group(ax: Axes, rows: pd.DataFrame, name: str, at: int, connect: bool)
 
 def _draw_reference(ax: Axes, x: float, y: float, label: str) -> Line2D:
     """Draw the line, and the star, open and above all points; return their entry in the legend."""
-    look = {"color": INK, "linestyle": ":", "linewidth": 0.9}
-    star = {"marker": "*", "markersize": _STAR} | _OPEN
+    look: dict[str, Any] = {"color": INK, "linestyle": ":", "linewidth": 0.9}
+    star: dict[str, Any] = {"marker": "*", "markersize": _STAR} | _OPEN
     ax.axhline(y, zorder=2.4, gid="reference line", **look)
     ax.plot(x, y, zorder=4.5, gid="reference", **look | star)
     return Line2D([x], [y], label=str(label), **look | star)
@@ -151,13 +151,16 @@ def _tick(axis: Axis, values: pd.Series, scale: str) -> None:
         axis.set_major_locator(MaxNLocator(5, integer=whole, steps=[1, 2, 5, 10]))
         axis.set_minor_locator(NullLocator())
         if whole and low == high and abs(low) < _SMALL:  # else no whole number would be beside it
-            axis.axes.update_datalim([(low - 1,) * 2, (low + 1,) * 2], axis.axis_name == "x", axis.axis_name == "y")
-            axis.axes.autoscale_view()
+            ax = axis.axes
+            ax.update_datalim([(low - 1,) * 2, (low + 1,) * 2], axis is ax.xaxis, axis is ax.yaxis)
+            ax.autoscale_view()
     if scale == "log" or max(abs(low), abs(high)) >= 1e5:
         axis.set_major_formatter(lambda value, _: _number(value))
         axis.set_minor_formatter("")
     else:
-        axis.get_major_formatter().set_useOffset(False)
+        formatter = axis.get_major_formatter()
+        assert isinstance(formatter, ScalarFormatter)  # as linear axes have it
+        formatter.set_useOffset(False)
 
 
 def _number(value: float) -> str:
@@ -176,7 +179,7 @@ def _places(ax: Axes, values: pd.DataFrame | np.ndarray) -> np.ndarray:
     return (ax.transData.transform(np.asarray(values)) - ax.get_window_extent().p0) * 72 / ax.figure.dpi
 
 
-def _boxes(centres: np.ndarray, size: Sequence[float] | float) -> np.ndarray:
+def _boxes(centres: np.ndarray, size: np.ndarray | Sequence[float] | float) -> np.ndarray:
     return np.hstack([centres, np.broadcast_to(size, centres.shape)])
 
 
@@ -215,7 +218,7 @@ def _write_label(ax: Axes, star: Line2D, taken: np.ndarray) -> tuple[np.ndarray,
     if not len(boxes) or room.max() < _CLEAR:
         return np.vstack([taken, line]), False
     best = int(np.argmax(np.minimum(room, _AMPLE) - 0.02 * np.abs(options[:, 0] - place[0])))
-    where = (options[best, 0] / size[0], star.get_ydata()[0])
+    where = (options[best, 0] / size[0], np.asarray(star.get_ydata())[0])
     ax.annotate(str(star.get_label()), where, (0, options[best, 1] - place[1]), ax.get_yaxis_transform(),
                 "offset points", fontsize=_TYPE, color=INK, ha="center", va="center_baseline", zorder=5)  # fmt: skip
     return np.vstack([taken, line, boxes[best]]), True
@@ -272,9 +275,11 @@ def _write_below(ax: Axes, handles: list[Line2D], own: bool) -> None:
         needs = _extent(ax, _legend(ax, handles, columns))
         if needs[0] <= wide:
             break
-    drop = (ax.get_window_extent().y0 - ax.xaxis.get_tightbbox().y0) * scale + _INSET
+    labelled = ax.xaxis.get_tightbbox()
+    assert labelled is not None  # it has numbers, at least
+    drop = (ax.get_window_extent().y0 - labelled.y0) * scale + _INSET
     below = ax.transAxes + ScaledTranslation(0, -drop / 72, ax.figure.dpi_scale_trans)
     _legend(ax, handles, columns, loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=below)
     if own:
-        figure = ax.get_figure(root=True)
+        figure = figure_of(ax)
         figure.set_figheight(figure.get_figheight() + (needs[1] + _INSET) / 72)

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from nascore.figures.shared.graphs import NODE, Edge, Place, aside, draw_arrow
+from nascore.figures.shared.layout import Drawable
 from nascore.figures.shared.names import places_on
 from nascore.figures.shared.style import operation_look, text_width
 
@@ -23,8 +24,8 @@ def write_on(
     spots, clear = places_on(np.array(lines).reshape(-1, 2, 2), halves, np.array(nodes), NODE)
     if not clear and max(map(len, texts)) > 1:
         return
-    for spot, text in zip(spots, texts, strict=True):
-        mark = ax.text(*spot, text, ha="center", va="center_baseline", fontsize=points, zorder=3)
+    for (x, y), text in zip(spots, texts, strict=True):
+        mark = ax.text(x, y, text, ha="center", va="center_baseline", fontsize=points, zorder=3)
         mark.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.6})
 
 
@@ -40,6 +41,11 @@ def draw_strands(ax: Axes, rows: pd.DataFrame, places: Sequence[Place]) -> None:
             look, middle = operation_look(name), ends + aside(ends) * (low + high) / 2
             (strand,) = ax.plot(*middle.T, color=look.colour, linewidth=_FILLED * (high - low), label=name)
             strand.set(solid_capstyle="butt", gid=f"strand {source} {target}")
+
+
+def operations_of(cell: Drawable) -> list[tuple[str, int, int]]:
+    """The arrows of a cell that are operations, without those into its concatenation."""
+    return [(name, source, target) for name, source, target in cell.arrows() if name]
 
 
 def draw_kept(

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nascore.base.errors import ConfigError
-from nascore.figures.searches.bundles import draw_kept, draw_strands
+from nascore.figures.searches.bundles import draw_kept, draw_strands, operations_of
 from nascore.figures.searches.weights import weights_of
 from nascore.figures.shared.frames import check_columns
 from nascore.figures.shared.graphs import NODE, Place, circle, draw_nodes
@@ -96,7 +96,7 @@ def draw_growth(
 
 def _kept(chosen: Drawable | None, last: int) -> list[tuple[str, int, int]]:
     """The operations of the derived cell, whose nodes must be those of the weights."""
-    kept = [arrow for arrow in chosen.arrows() if arrow[0]] if chosen is not None else []
+    kept = operations_of(chosen) if chosen is not None else []
     if (most := max((target for *_, target in kept), default=0)) > last:
         raise ConfigError(
             f"chosen has an edge to node {most}, but the weights are of nodes up to {last}: give the cell that was "

@@ -1,5 +1,7 @@
 """Scales of a block over a search: a panel for each level that connections lead to, a line for each connection."""
 
+from typing import Any
+
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
@@ -55,7 +57,7 @@ def _draw_lines(ax: Axes, rows: pd.DataFrame, block: DrawableBlock) -> None:
     ax.grid(True)
 
 
-def _look(source: int, block: DrawableBlock) -> dict[str, str]:
+def _look(source: int, block: DrawableBlock) -> dict[str, Any]:
     if source == 0:
         return {"color": FROM_INPUT, "linestyle": "-"}
     look = operation_look(block.candidates[(source - 1) % len(block.candidates)])

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nascore.figures.searches.bundles import draw_kept, draw_strands, write_on
+from nascore.figures.searches.bundles import draw_kept, draw_strands, operations_of, write_on
 from nascore.figures.searches.weights import weights_of
 from nascore.figures.shared.graphs import NODE, Edge, Place, circle, draw_arrow, draw_nodes
 from nascore.figures.shared.layout import Drawable
@@ -33,7 +33,7 @@ def draw_stages(weights: pd.DataFrame, cell: str, *, chosen: Drawable | None = N
     rows, inputs = weights_of(weights, cell)
     first, last = (rows[rows["epoch"] == epoch] for epoch in (rows["epoch"].min(), rows["epoch"].max()))
     last = last.dropna(subset="weight")
-    kept = _strongest(last) if chosen is None else [arrow for arrow in chosen.arrows() if arrow[0]]
+    kept = _strongest(last) if chosen is None else operations_of(chosen)
     across = 4 if width >= 5 else 2
     places = circle(int(rows["target"].max()) + 1, inputs, 72 * width / across - _BETWEEN)
     with style():

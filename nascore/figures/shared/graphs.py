@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from math import cos, radians, sin
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -59,7 +60,7 @@ def draw_node(
     ax.text(*place, name, color=colour, ha="center", va="center_baseline", fontsize=size, zorder=5)
 
 
-def draw_arrow(ax: Axes, ends: Sequence[Place], **look) -> None:
+def draw_arrow(ax: Axes, ends: Sequence[Place] | np.ndarray, **look: Any) -> None:
     """A straight arrow between the rims of two nodes, `ends` being their centres."""
     arrow = FancyArrowPatch(*ends, arrowstyle="-|>,head_length=4,head_width=1.7", mutation_scale=1,
                             shrinkA=NODE, shrinkB=NODE + 0.5, **look)  # fmt: skip

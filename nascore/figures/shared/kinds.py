@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -53,7 +54,9 @@ def block_name(kind: str) -> str:
 def check_kinds(kinds: Sequence[str], network: str) -> None:
     """Raises `ConfigError` if `network` has no cells, or one of a kind not known here."""
     if isinstance(kinds, str) or not len(kinds):
-        raise ConfigError(f"{network} needs a list with the kind of each cell, as nascore.macro.kinds gives: {kinds!r}")
+        raise ConfigError(
+            f"{network} needs a list with the kind of each cell, as nascore.networks.kinds gives: {kinds!r}"
+        )
     for kind in kinds:
         kind_face(kind)
 
@@ -61,7 +64,13 @@ def check_kinds(kinds: Sequence[str], network: str) -> None:
 def kind_entries(kinds: Iterable[str]) -> list[Line2D]:
     """A legend's entry for each kind, normal ones in order and the reduction last."""
     known = set(kinds)
-    looks = {"marker": "s", "markersize": 6.5, "markeredgecolor": INK, "markeredgewidth": 0.5, "linestyle": "none"}
+    looks: dict[str, Any] = {
+        "marker": "s",
+        "markersize": 6.5,
+        "markeredgecolor": INK,
+        "markeredgewidth": 0.5,
+        "linestyle": "none",
+    }
     faces = [kind for kind in _FACES if kind in known]
     return [Line2D([], [], color=kind_face(kind), label=cell_name(kind), **looks) for kind in faces]
 
@@ -71,5 +80,5 @@ def draw_squares(ax: Axes, kinds: Sequence[str], start: Place, pitch: float) -> 
     side, free = _FILLED * pitch, (1 - _FILLED) * pitch / 2
     for at, kind in enumerate(kinds):
         corner = (start[0] + at * pitch + free, start[1] + free)
-        look = {"fc": kind_face(kind), "ec": INK, "lw": min(0.5, 0.06 * pitch)}
+        look: dict[str, Any] = {"fc": kind_face(kind), "ec": INK, "lw": min(0.5, 0.06 * pitch)}
         ax.add_patch(Rectangle(corner, side, side, gid=f"cell {at} {kind}", **look))

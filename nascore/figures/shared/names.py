@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 
 from nascore.figures.shared.layout import Size, Track, spread
 from nascore.figures.shared.layout.tracks import crossing, touching
+from nascore.figures.shared.panels import figure_of
 from nascore.figures.shared.style import text_width
 
 _TYPE = 7.0  # points
@@ -28,9 +29,9 @@ def name_ends(ax: Axes, ends: Sequence[tuple[float, str, str]]) -> None:
     """Write each (height, name, colour) at the right end of its line, moved up or down where two would overlap."""
     if not ends:
         return
-    ends = sorted(ends)
-    ax.figure.draw_without_rendering()  # settles the axes' limits and height
-    line = ax.transData.inverted().transform([(0, 0), (0, 8.5 * ax.figure.dpi / 72)])
+    ends, figure = sorted(ends), figure_of(ax)
+    figure.draw_without_rendering()  # settles the axes' limits and height
+    line = ax.transData.inverted().transform([(0, 0), (0, 8.5 * figure.dpi / 72)])
     heights = spread([value for value, *_ in ends], [line[1, 1] - line[0, 1]] * (len(ends) - 1))
     below = max(0.0, ax.get_ylim()[0] - heights[0])
     for height, (_, name, colour) in zip(heights, ends, strict=True):
@@ -43,22 +44,24 @@ def name_lines(ax: Axes, lines: Sequence[Named]) -> bool:
 
     Returns whether all found room, at least one of them with its first name; nothing is written otherwise.
     """
-    ax.figure.draw_without_rendering()
-    scale = 72 / ax.figure.dpi
+    figure = figure_of(ax)
+    figure.draw_without_rendering()
+    scale = 72 / figure.dpi
     tracks = [Track.through(ax.transData.transform(np.stack([line.x, line.y], axis=1)) * scale) for line in lines]
-    frame = ax.get_window_extent().extents * scale
-    boxes, names = np.empty((0, 4)), []
+    frame = np.array(ax.get_window_extent().extents) * scale
+    boxes = np.empty((0, 4))
+    names: list[str] = []
     for own, line in enumerate(lines):
-        places = ((_place(name, own, tracks, boxes, frame), name) for name in line.names)
-        found = next((place for place in places if place[0] is not None), None)
+        places = ((name, _place(name, own, tracks, boxes, frame)) for name in line.names)
+        found = next(((name, box) for name, box in places if box is not None), None)
         if found is None:
             return False
-        boxes, names = np.vstack([boxes, found[0]]), [*names, found[1]]
+        boxes, names = np.vstack([boxes, found[1]]), [*names, found[0]]
     if not any(name == line.names[0] for name, line in zip(names, lines, strict=True)):
         return False
     for (x, y, *_), name, line in zip(boxes, names, lines, strict=True):
-        where = ax.transData.inverted().transform((x / scale, y / scale))
-        text = ax.text(*where, name, color=line.colour, fontsize=_TYPE, ha="center", va="center_baseline", zorder=4)
+        x, y = ax.transData.inverted().transform((x / scale, y / scale))
+        text = ax.text(x, y, name, color=line.colour, fontsize=_TYPE, ha="center", va="center_baseline", zorder=4)
         text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.4})
     return True
 

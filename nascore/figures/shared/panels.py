@@ -26,6 +26,13 @@ class Frame(NamedTuple):
         return (72 * width - self.left - self.right - self.between * (across - 1)) / across
 
 
+def figure_of(ax: Axes) -> Figure:
+    """The whole figure that `ax` is in."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None  # only axes that were taken out of theirs have none
+    return figure
+
+
 def balanced(count: int, most: int) -> int:
     """How many of `count` panels stand abreast, so that rows of at most `most` are as equal as can be."""
     rows = -(-count // max(1, most))

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from nascore.base.files import export, origin
 from nascore.base.paths import root
+from nascore.figures.shared.panels import figure_of
 from nascore.figures.shared.style import style
 
 _DPI = 200
@@ -27,12 +28,12 @@ def save(
     figure gives the same bytes each time. Returns suffix -> path; raises `ConfigError` for a name that leaves the
     folder, `NascoreError` if it cannot be written.
     """
-    figure = figure if isinstance(figure, Figure) else figure.get_figure(root=True)
+    whole = figure if isinstance(figure, Figure) else figure_of(figure)
     notes = origin(runs)
     keywords = "; ".join(f"{key}={value}" for key, value in notes.items())
     contents = {
-        "pdf": _rendered(figure, "pdf", {"Title": name, "Keywords": keywords, "CreationDate": None}),
-        "png": _rendered(figure, "png", {"Title": name} | notes),
+        "pdf": _rendered(whole, "pdf", {"Title": name, "Keywords": keywords, "CreationDate": None}),
+        "png": _rendered(whole, "png", {"Title": name} | notes),
         "csv": data.to_csv(index=False, lineterminator="\n").encode(),
     }
     return export(folder or root() / "figures", name, contents)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import matplotlib as mpl
 from cycler import cycler
@@ -21,11 +21,14 @@ FIXED = PlaceHolderLayoutEngine(adjust_compatible=True, colorbar_gridspec=True)
 _TIMES = "\N{MULTIPLICATION SIGN}"
 
 
+Line = Literal["-", "--", "-.", ":"]
+
+
 class Look(NamedTuple):
     """How an operation is drawn: its colour, its line style and its short label."""
 
     colour: str
-    line: str
+    line: Line
     label: str
 
 
@@ -53,7 +56,7 @@ _LOOKS = {
 OPERATION_COLOURS: dict[str, str] = {name: look.colour for name, look in _LOOKS.items()}
 
 SERIES_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#8b2f78", "#e69f00", "#56b4e9", "#222222")
-SERIES_LINES = ("-", "--", "-.", ":", "-", "--", "-.")
+SERIES_LINES: tuple[Line, ...] = ("-", "--", "-.", ":", "-", "--", "-.")
 
 _SETTINGS: dict[str, Any] = {
     "text.usetex": False,
@@ -101,7 +104,7 @@ def style() -> Iterator[None]:
     what a machine or a notebook has set does not show; only the backend stays.
     """
     kept = ("backend", "interactive")
-    defaults = {key: value for key, value in mpl.rcParamsDefault.items() if not key.startswith(kept)}
+    defaults: dict[Any, Any] = {key: value for key, value in mpl.rcParamsDefault.items() if not key.startswith(kept)}
     with mpl.rc_context(defaults | _SETTINGS):
         yield
 

@@ -23,6 +23,7 @@ _CROSSING = 6.0  # what a crossing costs, next to 1 for an arrow that climbs by 
 
 
 Point = tuple[float, float]
+Numbers = Mapping[int, float]  # of each item
 
 
 class Sizes(NamedTuple):
@@ -92,7 +93,7 @@ def _repaired(plan: Layout, sizes: Sizes) -> Layout:
     for _ in range(_REPAIRS):
         if not plan.conflicts:
             break
-        raised = [plan.means.raised | {plan.conflicts[0]: by} for by in _RAISE]
+        raised = [{**plan.means.raised, plan.conflicts[0]: by} for by in _RAISE]
         tried = [_arranged(plan.layers, sizes, plan.means._replace(raised=option)) for option in raised]
         if _best(tried).cost >= plan.cost:
             break
@@ -152,7 +153,9 @@ def _ends_bare(layers: Layers) -> bool:
     return len(layers.columns) % 2 == 0
 
 
-def _tracks(layers, x, y, nodes: dict[int, Box], limits: Mapping[int, tuple[float, float]] | None) -> list[Track]:
+def _tracks(
+    layers: Layers, x: Numbers, y: Numbers, nodes: dict[int, Box], limits: Mapping[int, Point] | None
+) -> list[Track]:
     """A track through the way points of each arrow, less those that it can do without if `limits` are given."""
     tracks = []
     for chain, port in zip(layers.chains, ports(layers), strict=True):
@@ -161,27 +164,29 @@ def _tracks(layers, x, y, nodes: dict[int, Box], limits: Mapping[int, tuple[floa
     return tracks
 
 
-def _points(chain: Sequence[int], x, y, nodes: Mapping[int, Box], port: Point) -> list[Point]:
+def _points(chain: Sequence[int], x: Numbers, y: Numbers, nodes: Mapping[int, Box], port: Point) -> list[Point]:
     source, target = nodes[chain[0]], nodes[chain[-1]]
     start = (source.x + source.width / 2, source.y - port[0])
     end = (target.x - target.width / 2, target.y - port[1])
     return [start, *((x[item], y[item]) for item in chain[1:-1]), end]
 
 
-def _limits(layers: Layers, y, heights) -> dict[int, tuple[float, float]]:
+def _limits(layers: Layers, y: Numbers, heights: Numbers) -> dict[int, Point]:
     """How low and how high an item may move in its column while all others keep their room."""
-    limits, nodes = {}, len(layers.nodes())
+    limits: dict[int, Point] = {}
+    nodes = len(layers.nodes())
     for column in filter(None, layers.columns):
         above = [np.inf, *(y[upper] - apart(upper, lower, heights, nodes) for upper, lower in pairwise(column))]
         below = [*(y[lower] + apart(upper, lower, heights, nodes) for upper, lower in pairwise(column)), -np.inf]
-        limits |= {item: pair for item, *pair in zip(column, below, above, strict=True)}
+        limits |= zip(column, zip(below, above, strict=True), strict=True)
     return limits
 
 
 def _eased(points: list[Point], limits: list[Point]) -> Track:
     """The track through few way points that keeps inside `limits` at all of them; where it strays most comes first."""
     start, *inner, end = points
-    track, kept = Track.through([start, end]), set()
+    track = Track.through([start, end])
+    kept: set[int] = set()
     while len(kept) < len(inner):
         y = track.at(np.array([x for x, _ in inner]))
         strays = np.max([np.array(limits)[:, 0] - y, y - np.array(limits)[:, 1]], axis=0)

@@ -40,7 +40,7 @@ def _fan(ends: list[tuple[int, int]], apart: float) -> list[float]:
 def room(layers: Layers, label: float) -> dict[int, float]:
     """How high each item is, in points: a node by the arrows that meet there, a way point by its label's height."""
     meeting = Counter(arrow.target for arrow in layers.arrows)
-    heights = {}
+    heights: dict[int, float] = {}
     for arrow, chain in zip(layers.arrows, layers.chains, strict=True):
         heights |= dict.fromkeys(chain[1:-1], label if arrow.operation else _THIN)
     return heights | {node: max(NODE, _ARRIVE * meeting[node] + 4) for node in layers.nodes()}
@@ -64,10 +64,10 @@ def settle(
     weights, constant = weights / (total := _REST + weights.sum(axis=1))[:, None], constant / total
     nodes, down = len(layers.nodes()), np.zeros(len(total))
     columns = []
-    for column in filter(None, layers.columns):  # no arrow may pass between two columns
-        down[list(column)] = np.arange(len(column)) * NODE
+    for column in map(list, filter(None, layers.columns)):  # no arrow may pass between two columns
+        down[column] = np.arange(len(column)) * NODE
         between = [stretch * apart(*pair, heights, nodes) for pair in pairwise(column)]
-        columns.append((list(column), weights[list(column)], constant[list(column)], total[list(column)], between))
+        columns.append((column, weights[column], constant[column], total[column], between))
     for _ in range(_SWEEPS):
         for column, pull, offset, weight, between in columns:
             down[column] = spread(pull @ down + offset, between, weight)

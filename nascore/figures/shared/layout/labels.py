@@ -59,7 +59,7 @@ def _hides_end(boxes: np.ndarray, track: Track) -> np.ndarray:
     tail = track.x[0] + np.array([TAIL])
     points = np.concatenate([tail, head])
     ends = np.stack([points, track.at(points), np.zeros(3), np.zeros(3)], axis=1)
-    return touching(boxes, ends, 0.0).any(axis=1)
+    return np.any(touching(boxes, ends, 0.0), axis=1)
 
 
 def _uneven(boxes: np.ndarray, track: Track) -> np.ndarray:

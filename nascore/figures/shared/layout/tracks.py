@@ -30,8 +30,8 @@ class Track(NamedTuple):
     slope: np.ndarray
 
     @classmethod
-    def through(cls, points: Sequence[tuple[float, float]]) -> "Track":
-        """The track through `points`."""
+    def through(cls, points: Sequence[tuple[float, float]] | np.ndarray) -> "Track":
+        """The track through `points`, (n, 2)."""
         x, y = np.array(points).T
         return cls(x, y, _slopes(x, y))
 
