@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce test lint unit nbval lab bench notebooks keep lock clean
+.PHONY: help reproduce test lint types unit nbval lab bench notebooks keep lock clean
 
 help:  ## list these commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -13,11 +13,14 @@ help:  ## list these commands
 reproduce: $(INSTALLED)  ## run every notebook at the demo profile, computing everything on this machine
 	@$(BIN)/python tools/notebooks.py reproduce
 
-test: $(INSTALLED) lint unit nbval  ## everything that must pass
+test: $(INSTALLED) lint types unit nbval  ## everything that must pass
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(INSTALLED)
+	$(BIN)/mypy
 
 unit: $(INSTALLED)
 	$(BIN)/python -m pytest -q -n 2 --dist loadscope --durations 10

@@ -6,11 +6,11 @@ for images, labels in batches(train, 64, indices=weights, augment=True, shuffle=
 """
 
 from nascore.data.info import DATASETS, Info
-from nascore.data.resident import WHOLE, AnyBatches, Batches, Dataset, Share
+from nascore.data.resident import WHOLE, Batches, Dataset, Share
 from nascore.data.sources import available, load
 from nascore.data.spectrograms import Clip, read_clip, spectrogram
 from nascore.data.splits import split_indices
-from nascore.data.streaming import AnyDataset, StreamedBatches, StreamedDataset, batches
+from nascore.data.streaming import AnyBatches, AnyDataset, StreamedBatches, StreamedDataset, batches
 
 __all__ = [
     "DATASETS",

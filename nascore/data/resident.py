@@ -78,7 +78,7 @@ class Images(Protocol):
 Kind = TypeVar("Kind", bound=Images)
 
 
-class AnyBatches(Generic[Kind]):
+class BaseBatches(Generic[Kind]):
     """Batches of a set of either kind, as often as it is iterated: normalised float32 (B, C, H, W) and int64 (B,).
 
     `indices` restricts them to some images. `augment` crops and flips as the set's `info` says and then cuts out
@@ -172,8 +172,8 @@ class AnyBatches(Generic[Kind]):
         return cut_out(images, centres, self.cutout) if self.cutout else images
 
 
-class Batches(AnyBatches[Dataset]):
-    """As `AnyBatches`, of a resident set."""
+class Batches(BaseBatches[Dataset]):
+    """As `BaseBatches`, of a resident set."""
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         # returns a generator instead of being one: the draws are made now, not when the first batch is asked for

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nascore.data.augment import crop_and_flip, draw
 from nascore.data.info import Info
-from nascore.data.resident import AnyBatches, Batches, Dataset
+from nascore.data.resident import BaseBatches, Batches, Dataset
 
 
 class Reader:
@@ -58,8 +58,8 @@ class StreamedDataset:
 AnyDataset = Dataset | StreamedDataset
 
 
-class StreamedBatches(AnyBatches[StreamedDataset]):
-    """As `AnyBatches`, of a streamed set, whose reader says what `augment` does.
+class StreamedBatches(BaseBatches[StreamedDataset]):
+    """As `BaseBatches`, of a streamed set, whose reader says what `augment` does.
 
     `workers` processes read the files (None: one a core, at most 8). Each image draws from a seed of its own that comes
     from `generator`, so that their number changes nothing. A broken file raises `DataError` when its batch is due.
@@ -93,10 +93,11 @@ class StreamedBatches(AnyBatches[StreamedDataset]):
         return self._finished(images, centres), labels
 
 
-def batches(
-    dataset: AnyDataset, batch_size: int, *, workers: int | None = None, **settings: Any
-) -> Batches | StreamedBatches:
-    """The batches of either kind of set; `settings` are those of `AnyBatches`, `workers` is for a streamed set."""
+AnyBatches = Batches | StreamedBatches
+
+
+def batches(dataset: AnyDataset, batch_size: int, *, workers: int | None = None, **settings: Any) -> AnyBatches:
+    """The batches of either kind of set; `settings` are those of `BaseBatches`, `workers` is for a streamed set."""
     if isinstance(dataset, StreamedDataset):
         return StreamedBatches(dataset, batch_size, workers=workers, **settings)
     return Batches(dataset, batch_size, **settings)
@@ -115,7 +116,7 @@ def decoded(dataset: StreamedDataset) -> Dataset:
     return Dataset(images, dataset.labels, info)
 
 
-class _Samples(torch.utils.data.Dataset):
+class _Samples(torch.utils.data.Dataset[tuple[Tensor, Tensor, Tensor]]):
     """(index, seed) -> uint8 image (C, S, S), label, cutout centre (2,)."""
 
     def __init__(self, dataset: StreamedDataset, augment: bool):

@@ -98,8 +98,9 @@ def _way_points(arrows: list[Arrow], ranks: dict[int, int]) -> tuple[list[list[i
     return columns, tuple(chains)
 
 
-# item -> what its arrows lead to in the column before and in the column after it, each with how much a crossing matters
-_Near = dict[int, tuple[list[tuple[int, float]], list[tuple[int, float]]]]
+# what an item's arrows lead to in the column before and in the column after it, each with how much a crossing matters
+_Sides = tuple[list[tuple[int, float]], list[tuple[int, float]]]
+_Near = dict[int, _Sides]  # of each item
 
 
 def _neighbours(arrows: list[Arrow], chains: Sequence[Sequence[int]]) -> _Near:
@@ -166,7 +167,7 @@ def _exchanged(columns: list[list[int]], near: _Near, need: float) -> list[list[
     return columns
 
 
-def _saved(upper: tuple[list, list], lower: tuple[list, list], places: dict[int, int]) -> float:
+def _saved(upper: _Sides, lower: _Sides, places: dict[int, int]) -> float:
     """How many crossings fewer there are, by weight, if two neighbours in a column change places."""
     return sum(
         ours * theirs * ((places[one] > places[other]) - (places[one] < places[other]))
