@@ -8,6 +8,7 @@ tell whose outputs it sees. What has the mask 0 in the end is pruned, and what i
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nascore.base.config import from_dict, override
+from nascore.base.config import from_dict
 from nascore.base.errors import ConfigError
 from nascore.base.processes import check_alone
 from nascore.data import Info
@@ -268,7 +269,7 @@ def _trained(after: Run) -> tuple[TrainingSettings, Genotype | Stack]:
     cells = isinstance(settings, TrainingSettings) and settings.network == "cells"
     if not cells or not isinstance(genotype, Genotype | Stack):
         raise ConfigError(f"{after.name} is no training of a network of cells: give the run of one as after")
-    return override(settings, genotype=genotype), genotype
+    return replace(settings, genotype=genotype), genotype
 
 
 def _networks(after: Run, settings: GalSettings, info: Info, device: torch.device) -> tuple[nn.Module, MaskedNetwork]:
