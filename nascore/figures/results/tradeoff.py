@@ -82,7 +82,9 @@ def draw_tradeoff(
     return ax
 
 
-def _checked(table: pd.DataFrame, columns: Sequence[str], reference: Mapping[str, Any] | None, xscale: str) -> pd.DataFrame:
+def _checked(
+    table: pd.DataFrame, columns: Sequence[str], reference: Mapping[str, Any] | None, xscale: str
+) -> pd.DataFrame:
     """The columns x, y, group, and how many points each is moved right and up."""
     check_columns(table, columns)
     if xscale not in ("linear", "log"):
