@@ -6,7 +6,6 @@ import torch
 
 from nascore.optimization import Bilevel, Optimization, SingleLevel
 from nascore.relaxations import Softmax
-from nascore.relaxations.architecture import Architecture
 from nascore.search.problem import SearchProblem
 from nascore.spaces import CellSpace
 
@@ -28,8 +27,8 @@ def groups(device: torch.device) -> dict[str, dict[str, Callable[[], object]]]:
 
 def _problem(device: torch.device) -> tuple[SearchProblem, torch.optim.SGD, list[tuple[torch.Tensor, torch.Tensor]]]:
     torch.manual_seed(0)
-    architecture = Architecture(SPACE.shapes(), torch.Generator().manual_seed(0)).to(device)
-    problem = SearchProblem(SPACE.supernet(3, 10).to(device), architecture, Softmax(), torch.Generator(device))
+    architecture = SPACE.architecture(Softmax(), torch.Generator().manual_seed(0)).to(device)
+    problem = SearchProblem(SPACE.supernet(3, 10).to(device), architecture, torch.Generator(device))
     optimizer = torch.optim.SGD(problem.weights, 0.025, momentum=0.9, weight_decay=3e-4)
     batches = [
         (torch.randn(BATCH, 3, 16, 16, device=device), torch.randint(10, (BATCH,), device=device)) for _ in range(2)

@@ -18,7 +18,6 @@ from nascore.base.config import override
 from nascore.networks.operations import DARTS
 from nascore.optimization import Bilevel, Stepper
 from nascore.relaxations import GumbelSoftmax, Relaxation, Softmax
-from nascore.relaxations.architecture import Architecture
 from nascore.search.problem import SearchProblem
 from nascore.spaces import CellSpace, Space
 from nascore.supernets import CellSupernet, FastCellSupernet
@@ -81,9 +80,9 @@ class Steps:
         relaxation: Relaxation | None = None,
     ):
         torch.manual_seed(0)
-        architecture = Architecture(space.shapes(), torch.Generator().manual_seed(0)).to(device)
+        architecture = space.architecture(relaxation or Softmax(), torch.Generator().manual_seed(0)).to(device)
         draws = torch.Generator(device).manual_seed(0)
-        problem = SearchProblem(form(space, 3, 10).to(device), architecture, relaxation or Softmax(), draws)
+        problem = SearchProblem(form(space, 3, 10).to(device), architecture, draws)
         optimizer = torch.optim.SGD(problem.weights, 0.025, momentum=0.9, weight_decay=3e-4)
         self.stepper: Stepper = Bilevel(order=1).start(problem, optimizer, clip=5.0)
         self.unrolled: Stepper = Bilevel(order=2).start(problem, optimizer, clip=5.0)
@@ -101,7 +100,7 @@ class Steps:
     def architecture_as_public_code(self) -> None:
         loss = self.problem.loss(self.valid)[0]
         found = torch.autograd.grad(loss, [*self.problem.alphas, *self.problem.weights])
-        self.stepper._update_alpha(found[: len(self.problem.alphas)])
+        self.stepper.update_architecture(found[: len(self.problem.alphas)])
 
     def second_order(self) -> None:
         self.unrolled._step_alpha(self.train, self.valid)
@@ -112,7 +111,7 @@ class Steps:
         for _ in range(4):
             loss = problem.loss(self.train)[0]
             found = torch.autograd.grad(loss, [*problem.alphas, *problem.weights])
-        self.unrolled._update_alpha(found[: len(problem.alphas)])
+        self.unrolled.update_architecture(found[: len(problem.alphas)])
 
 
 def memory(batch: int) -> dict[str, dict[str, float]]:

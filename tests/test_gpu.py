@@ -7,7 +7,7 @@ import nascore
 from nascore.gal import Gal
 from nascore.networks import PUBLISHED
 from nascore.recipes import darts, find
-from nascore.relaxations import Architecture, Scales, Softmax
+from nascore.relaxations import Scales, Softmax
 from nascore.search import Search
 from nascore.spaces import BlockSpace, CellSpace, NasBench201
 from nascore.supernets import BenchmarkSupernet, BlockSupernet, CellSupernet
@@ -21,7 +21,7 @@ pytestmark = [
 
 def test_the_supernet_computes_the_same_as_on_the_cpu(generator):
     space = CellSpace(cells=3, channels=4, nodes=2)
-    architecture = Architecture(space.shapes(), generator, 1.0)
+    architecture = space.architecture(Softmax(), generator, 1.0)
     for alpha in architecture.parameters():
         alpha.data = alpha.data.double()
     supernet, images = space.supernet(3, 5).double(), torch.randn(4, 3, 16, 16).double()
@@ -29,7 +29,7 @@ def test_the_supernet_computes_the_same_as_on_the_cpu(generator):
     for device in ("cpu", "cuda"):
         architecture.to(torch.device(device))
         draws = torch.Generator(device)
-        logits = supernet.to(device)(images.to(device), architecture.weights(Softmax(), 0.0, draws))
+        logits = supernet.to(device)(images.to(device), architecture.weights(draws))
         found = torch.autograd.grad(logits.square().sum(), architecture.parameters())
         gradients.append([logits.detach().cpu(), *(gradient.cpu() for gradient in found)])
     for ours, theirs in zip(*gradients, strict=True):
@@ -49,11 +49,11 @@ def test_fast_and_plain_agree_on_the_gpu(space, plain_form, relaxation, generato
     plain = plain_form(space, 3, 5).double().cuda()
     fast = space.supernet(3, 5).double().cuda()
     fast.load_state_dict(plain.state_dict())
-    architecture = Architecture(space.shapes(), generator, 1.0).to(torch.device("cuda"))
+    architecture = space.architecture(relaxation, generator, 1.0).to(torch.device("cuda"))
     images, draws = torch.randn(4, 3, 16, 16).double().cuda(), torch.Generator("cuda")
     outcomes = []
     for net in (plain, fast):
-        logits = net(images, architecture.weights(relaxation, 0.0, draws))
+        logits = net(images, architecture.weights(draws))
         outcomes.append(torch.autograd.grad(logits.square().sum(), [*architecture.parameters(), *net.parameters()]))
     for ours, theirs in zip(*outcomes, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)

@@ -29,6 +29,11 @@ class StrongestGroups(StrongestEdges):
         distinct = set(named) <= set(OPERATIONS) and len(set(named)) == len(named)
         self.require(distinct, "groups", "groups of different names of operations")
 
+    def objection(self, search) -> str | None:
+        if len(search.space.operations) == 1:
+            return "StrongestGroups compares groups of operations, and on these edges there is one: take StrongestEdges"
+        return super().objection(search)
+
     def scores(self, space: Space, strengths: Tensor) -> Tensor:
         scores, groups = super().scores(space, strengths), self._groups(space.operations)
         sums = scores.new_zeros((len(scores), len(groups))).index_add_(1, groups, scores)

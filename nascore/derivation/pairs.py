@@ -20,6 +20,14 @@ class StrongestPairs(Derivation):
     def validate(self) -> None:
         self.require(self.inputs >= 1, "inputs", "at least 1")
 
+    def objection(self, search) -> str | None:
+        if search.space.parallel:
+            return super().objection(search)
+        return (
+            f"StrongestPairs may keep two operations of one edge, and a {type(search.space).__name__} has one an edge: "
+            "take StrongestEdges, or EveryEdge"
+        )
+
     def choose(self, space: Space, strengths: Tensor, kind: str = "normal") -> list[Arrow]:
         found: dict[int, list[tuple[float, Arrow]]] = {}
         for (source, target), row in zip(space.edges(), strengths.tolist(), strict=True):

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from nascore.base import config
+from nascore.base.errors import ConfigError
 from nascore.derivation.base import Derivation
 from nascore.evidence.findings import _at_end
 from nascore.networks.genotypes import AnyGenotype
@@ -15,11 +16,14 @@ def rederived(run: Run, derivation: Derivation | None = None, **overrides: Any) 
     """What a search's record would have ended with, had its derivation been another: `derivation`, or its own with
     `overrides` (`skip_limit=3`).
 
-    Raises `ConfigError` for what a derivation does not have.
+    Raises `ConfigError` for what a derivation does not have, and for one that evaluates the supernet.
     """
     own = config.from_dict(run.settings["derivation"])
     space = config.from_dict(run.settings["space"])
-    return config.override(derivation or own, **overrides).genotype(space, _strengths(run))
+    wanted = config.override(derivation or own, **overrides)
+    if wanted.needs_search:
+        raise ConfigError(f"{type(wanted).__name__} evaluates the supernet, which a record does not hold: search anew")
+    return wanted.genotype(space, _strengths(run))
 
 
 def by_skip_limit(run: Run, derivation: Derivation | None = None) -> dict[int, AnyGenotype]:

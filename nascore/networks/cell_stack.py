@@ -22,6 +22,7 @@ class CifarStem(nn.Module):
     """One 3x3 convolution; both inputs of the first cell are its output."""
 
     reduces_last = False
+    halvings = 0
 
     def __init__(self, inputs: int, channels: int, first: list[nn.Module] | None = None):
         super().__init__()
@@ -36,6 +37,8 @@ class CifarStem(nn.Module):
 class Stride2Stem(CifarStem):
     """For larger images (DARTS-GAL, section 3.3): a 3x3 stride-2 convolution, then the CIFAR stem."""
 
+    halvings = 1
+
     def __init__(self, inputs: int, channels: int):
         super().__init__(channels, channels, [*conv_bn(inputs, channels, 3, stride=2), nn.ReLU()])
 
@@ -44,6 +47,7 @@ class ImageNetStem(nn.Module):
     """Three 3x3 stride-2 convolutions; the first cell reads the outputs of the second and the third."""
 
     reduces_last = True
+    halvings = 3
 
     def __init__(self, inputs: int, channels: int):
         super().__init__()

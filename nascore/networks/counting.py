@@ -51,7 +51,7 @@ def count(network: nn.Module, shape: tuple[int, int, int]) -> Count:
     and additions are not counted.
     """
     parameters = sum(p.numel() for name, p in network.named_parameters() if not name.startswith("auxiliary."))
-    image = torch.zeros((1, *shape), device=next(network.parameters()).device)
+    image = torch.zeros((1, *shape), device=next((each.device for each in network.parameters()), None))
     modes = [(module, module.training) for module in network.modules()]
     try:
         with FlopCounterMode(display=False) as counter, torch.no_grad():

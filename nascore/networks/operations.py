@@ -5,6 +5,7 @@ ones are applied twice; NAS-Bench-201's plain ones have the same form (Dong and 
 BatchNorm has no affine parameters and also follows the pools (`searching=True`).
 """
 
+import re
 from collections.abc import Callable
 from functools import partial
 
@@ -21,9 +22,16 @@ def conv_bn(inputs: int, outputs: int, kernel: int, stride: int = 1, *, affine: 
     return [convolution, nn.BatchNorm2d(outputs, affine=affine)]
 
 
-def relu_conv_bn(inputs: int, outputs: int, *, affine: bool = True) -> nn.Sequential:
+class PlainConvolution(nn.Sequential):
+    """ReLU, an ordinary convolution that keeps the size at stride 1, BatchNorm."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, *, affine: bool = True):
+        super().__init__(nn.ReLU(), *conv_bn(inputs, outputs, kernel, stride, affine=affine))
+
+
+def relu_conv_bn(inputs: int, outputs: int, *, affine: bool = True) -> PlainConvolution:
     """ReLU, 1x1 convolution, BatchNorm: what preprocesses a cell's input."""
-    return nn.Sequential(nn.ReLU(), *conv_bn(inputs, outputs, 1, affine=affine))
+    return PlainConvolution(inputs, outputs, 1, affine=affine)
 
 
 class FactorizedReduce(nn.Module):
@@ -87,23 +95,41 @@ def _skip_connect(channels: int, stride: int, searching: bool) -> nn.Module:
 
 def _pool(kind: Callable[[int], nn.Module], channels: int, stride: int, searching: bool) -> nn.Module:
     pool = kind(stride)
-    return nn.Sequential(pool, nn.BatchNorm2d(channels, affine=False)) if searching else pool
+    return NormalisedPool(pool, channels) if searching else pool
 
 
-def _separable(
-    kernel: int, dilations: tuple[int, ...], channels: int, stride: int, searching: bool, *, divided: int = 1
-) -> nn.Module:
+class NormalisedPool(nn.Sequential):
+    """A pool, and a BatchNorm without affine parameters: what a supernet of DARTS's has for pools."""
+
+    def __init__(self, pool: nn.Module, channels: int):
+        super().__init__(pool, nn.BatchNorm2d(channels, affine=False))
+
+
+class SeparableConvolution(nn.Sequential):
     """[ReLU, depthwise convolution, 1x1 convolution, BatchNorm], once for each of `dilations`.
 
     The first depthwise convolution has the stride. Between first and last, the channels are `divided`.
     """
-    layers: list[nn.Module] = []
-    widths = [channels] + [channels // divided] * (len(dilations) - 1) + [channels]
-    for at, dilation in enumerate(dilations):
-        inputs, padding = widths[at], dilation * (kernel - 1) // 2
-        depthwise = nn.Conv2d(inputs, inputs, kernel, 1 if at else stride, padding, dilation, groups=inputs, bias=False)
-        layers += [nn.ReLU(), depthwise, *conv_bn(inputs, widths[at + 1], 1, affine=not searching)]
-    return nn.Sequential(*layers)
+
+    def __init__(
+        self,
+        kernel: int,
+        dilations: tuple[int, ...],
+        channels: int,
+        stride: int,
+        searching: bool,
+        *,
+        divided: int = 1,
+    ):
+        layers: list[nn.Module] = []
+        widths = [channels] + [channels // divided] * (len(dilations) - 1) + [channels]
+        for at, dilation in enumerate(dilations):
+            inputs, padding = widths[at], dilation * (kernel - 1) // 2
+            step = 1 if at else stride
+            depthwise = nn.Conv2d(inputs, inputs, kernel, step, padding, dilation, groups=inputs, bias=False)
+            layers += [nn.ReLU(), depthwise, *conv_bn(inputs, widths[at + 1], 1, affine=not searching)]
+        super().__init__(*layers)
+        self.stride, self.dilations = stride, dilations
 
 
 def _conv_7x1_1x7(channels: int, stride: int, searching: bool) -> nn.Module:
@@ -116,37 +142,58 @@ def _conv_7x1_1x7(channels: int, stride: int, searching: bool) -> nn.Module:
 
 
 def _nor_conv(kernel: int, channels: int, stride: int, searching: bool) -> nn.Module:
-    return nn.Sequential(nn.ReLU(), *conv_bn(channels, channels, kernel, stride, affine=not searching))
+    return PlainConvolution(channels, channels, kernel, stride, affine=not searching)
 
 
-# name -> make(channels, stride, searching)
-OPERATIONS: dict[str, Callable[[int, int, bool], nn.Module]] = {
+Maker = Callable[[int, int, bool], nn.Module]  # of channels, stride, and whether it is for a supernet
+
+# name -> what makes the operation; `register` adds to it
+OPERATIONS: dict[str, Maker] = {
     "none": _none,
     "max_pool_3x3": partial(_pool, lambda stride: nn.MaxPool2d(3, stride, 1)),
     "avg_pool_3x3": partial(_pool, lambda stride: nn.AvgPool2d(3, stride, 1, count_include_pad=False)),
     "skip_connect": _skip_connect,
-    "sep_conv_3x3": partial(_separable, 3, (1, 1)),
-    "sep_conv_5x5": partial(_separable, 5, (1, 1)),
-    "dil_conv_3x3": partial(_separable, 3, (2,)),
-    "dil_conv_5x5": partial(_separable, 5, (2,)),
+    "sep_conv_3x3": partial(SeparableConvolution, 3, (1, 1)),
+    "sep_conv_5x5": partial(SeparableConvolution, 5, (1, 1)),
+    "dil_conv_3x3": partial(SeparableConvolution, 3, (2,)),
+    "dil_conv_5x5": partial(SeparableConvolution, 5, (2,)),
     # of published cells only: NASNet-A, AmoebaNet-A, PNASNet-5
-    "sep_conv_7x7": partial(_separable, 7, (1, 1)),
+    "sep_conv_7x7": partial(SeparableConvolution, 7, (1, 1)),
     "conv_7x1_1x7": _conv_7x1_1x7,
     # of NAS-Bench-201, whose other three are among the first
     "nor_conv_1x1": partial(_nor_conv, 1),
     "nor_conv_3x3": partial(_nor_conv, 3),
     # of the ETH thesis (section 3.4): dilated convolutions as deep as separable ones, followed by another dilated one
     # (PDARTS-DD) or by an ordinary one (PDARTS-DC), and two separable ones in a row at half the channels
-    "dil_dil_conv_3x3": partial(_separable, 3, (2, 2)),
-    "dil_dil_conv_5x5": partial(_separable, 5, (2, 2)),
-    "dil_sep_conv_3x3": partial(_separable, 3, (2, 1)),
-    "dil_sep_conv_5x5": partial(_separable, 5, (2, 1)),
-    "deep_sep_conv_3x3": partial(_separable, 3, (1, 1, 1, 1), divided=2),
-    "deep_sep_conv_5x5": partial(_separable, 5, (1, 1, 1, 1), divided=2),
+    "dil_dil_conv_3x3": partial(SeparableConvolution, 3, (2, 2)),
+    "dil_dil_conv_5x5": partial(SeparableConvolution, 5, (2, 2)),
+    "dil_sep_conv_3x3": partial(SeparableConvolution, 3, (2, 1)),
+    "dil_sep_conv_5x5": partial(SeparableConvolution, 5, (2, 1)),
+    "deep_sep_conv_3x3": partial(SeparableConvolution, 3, (1, 1, 1, 1), divided=2),
+    "deep_sep_conv_5x5": partial(SeparableConvolution, 5, (1, 1, 1, 1), divided=2),
 }
 
 # The eight candidates of the DARTS space, in the order of its architecture parameters.
 DARTS = tuple(OPERATIONS)[:8]
+
+_OWN = frozenset(OPERATIONS)
+
+
+def register(name: str, make: Maker) -> None:
+    """Let `name` be an operation like any other: in spaces, genotypes, networks, counts and figures.
+
+    `make(channels, stride, searching)` makes a module that maps (N, channels, H, W) to the same number of channels, at
+    stride 2 halving H and W, rounded up. `searching` asks for the form that supernets take: no BatchNorm with affine
+    parameters, since these would undo the architecture weights. Supernets compute a module of a known type faster and
+    any other as it is, see `nascore.supernets.computes`. Registering a name again replaces it, as when a notebook's
+    cell is run again; a run's identity holds the source of `make`. Raises `ConfigError` for a name of this package's
+    own operations, and one that is no word.
+    """
+    if not isinstance(name, str) or not re.fullmatch(r"\w+", name):
+        raise ConfigError(f"an operation's name is a word of letters, digits and underscores, not {name!r}")
+    if name in _OWN:
+        raise ConfigError(f"{name!r} is an operation of nascore's own: give yours another name")
+    OPERATIONS[name] = make
 
 
 def build_post_norm(name: str, channels: int, norm: Callable[[int], nn.Module]) -> nn.Sequential:

@@ -3,14 +3,14 @@
 An optimization is a value; `start` turns it into a `Stepper`, which owns the optimiser of the architecture parameters.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from nascore.base.config import Settings
+from nascore.base.answers import Answer
+from nascore.optimization.gradients import constant, frozen_statistics, gradients_of, or_zeros
 from nascore.relaxations.architecture import Architecture
 from nascore.spaces.base import Space
 
@@ -37,20 +37,23 @@ class Step(NamedTuple):
 
 
 class Problem(Protocol):
-    """What is optimised: the supernet's weights and the architecture parameters, under one loss."""
+    """What is optimised: the supernet's weights and the architecture parameters (`alphas`), under one loss."""
 
     supernet: nn.Module
     weights: list[nn.Parameter]
     alphas: list[nn.Parameter]
-    architecture: "Architecture"
-    space: "Space | None"  # where its alphas are from, if a search made it
+    architecture: Architecture
+    space: Space | None  # where its alphas are from, if a search made it
     computed: Mapping[str, Tensor]  # by the last pass, as in `Outcome`
 
     def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """(mean loss, logits) of the supernet on a batch, at a fresh draw of the relaxation."""
 
+    def penalty(self) -> Tensor | None:
+        """What is added to the loss that the architecture parameters follow; None for nothing."""
 
-class Optimization(Settings):
+
+class Optimization(Answer):
     """Base of the optimizations. Alpha is updated by Adam, with DARTS's settings unless told otherwise."""
 
     train_fraction: float = 0.5  # of the training images, for the weights; the rest is for alpha and for validation
@@ -72,13 +75,17 @@ class Optimization(Settings):
 
 
 class Stepper:
-    """One search step at a time; holds the two optimisers' state."""
+    """One search step at a time; holds the two optimisers' state.
+
+    A method of its own overrides `step`, and perhaps `step_weights`, and puts its steps together from the others.
+    """
 
     def __init__(self, settings: Optimization, problem: Problem, optimizer: torch.optim.SGD, clip: float):
         self.settings, self.problem, self.optimizer, self.clip = settings, problem, optimizer, clip
-        self.arch_optimizer = self._architecture_optimizer()
+        self.arch_optimizer = self.architecture_optimizer()
 
-    def _architecture_optimizer(self) -> torch.optim.Optimizer:
+    def architecture_optimizer(self) -> torch.optim.Optimizer:
+        """What updates the architecture parameters: Adam, by the settings."""
         settings, alphas = self.settings, self.problem.alphas
         on_gpu = alphas[0].device.type == "cuda"  # where the whole step is recorded and replayed
         return torch.optim.Adam(
@@ -101,32 +108,59 @@ class Stepper:
 
     def step_weights(self, train: Batch) -> Step:
         """Update the weights alone."""
-        with _constant(self.problem.alphas):
-            loss, outcome = self._pass(train)
-            self._update_weights(torch.autograd.grad(loss, self.problem.weights, allow_unused=True))
+        with constant(self.problem.alphas):
+            loss, outcome = self.see(train)
+            self.update_weights(torch.autograd.grad(loss, self.problem.weights, allow_unused=True))
         return Step(outcome)
 
-    def _joint(self, batch: Batch) -> Step:
+    def step_architecture(self, batch: Batch) -> Outcome:
+        """Update the architecture parameters alone, by the loss at the weights as they are, and the penalty."""
+        with frozen_statistics(self.problem.supernet), constant(self.problem.weights):
+            loss, outcome = self.see(batch)
+            self.update_architecture(gradients_of(self.penalised(loss), self.problem.alphas))
+        return outcome
+
+    def step_both(self, batch: Batch) -> Step:
         """Update both by one backward pass."""
-        loss, outcome = self._pass(batch)
+        loss, outcome = self.see(batch)
         alphas = self.problem.alphas
-        gradients = torch.autograd.grad(loss, [*alphas, *self.problem.weights], allow_unused=True)
-        self._update_alpha(_or_zeros(gradients[: len(alphas)], alphas))
-        self._update_weights(gradients[len(alphas) :])
+        gradients = torch.autograd.grad(self.penalised(loss), [*alphas, *self.problem.weights], allow_unused=True)
+        self.update_architecture(or_zeros(gradients[: len(alphas)], alphas))
+        self.update_weights(gradients[len(alphas) :])
         return Step(outcome)
 
-    def _pass(self, batch: Batch) -> tuple[Tensor, Outcome]:
+    def see(self, batch: Batch) -> tuple[Tensor, Outcome]:
+        """The loss of a forward pass, to be differentiated, and what there is to say of the pass."""
         loss, logits = self.problem.loss(batch)
         correct = (logits.detach().argmax(dim=1) == batch[1]).sum()
         return loss, Outcome(loss.detach(), correct, len(batch[1]), self.problem.computed)
 
-    def forget(self, alive: Sequence[Tensor]) -> None:
-        """Take the architecture parameters that are not `alive`, bools for each of the alphas, out of the optimisation:
-        they and what Adam remembers of them become zero, and stay so.
+    def penalised(self, loss: Tensor) -> Tensor:
+        """The loss that the architecture parameters follow: `loss` and the search's penalty."""
+        penalty = self.problem.penalty()
+        return loss if penalty is None else loss + penalty
+
+    def update_weights(self, gradients: Sequence[Tensor | None]) -> None:
+        """Clip and apply; None for the weights of an operation that is not computed: they stay as they are."""
+        _set_gradients(self.problem.weights, gradients)
+        nn.utils.clip_grad_norm_(self.problem.weights, self.clip)
+        self.optimizer.step()
+
+    def update_architecture(self, gradients: Sequence[Tensor]) -> None:
+        """Clip, if the settings say so, and apply."""
+        _set_gradients(self.problem.alphas, gradients)
+        if self.settings.gradient_clip is not None:
+            nn.utils.clip_grad_norm_(self.problem.alphas, self.settings.gradient_clip)
+        self.arch_optimizer.step()
+
+    def forget(self) -> None:
+        """Take the alphas of what is no longer alive out of the optimisation: they and what the optimiser remembers of
+        them become zero, and stay so.
         """
+        architecture = self.problem.architecture
         with torch.no_grad():
-            for alpha, mask in zip(self.problem.alphas, alive, strict=True):
-                dead = ~mask.to(alpha.device)
+            for kind, alpha in architecture.alpha.items():
+                dead = ~architecture.alive[kind].to(alpha.device)
                 state = self.arch_optimizer.state[alpha].values()
                 remembered = [value for value in state if isinstance(value, Tensor) and value.shape == alpha.shape]
                 for tensor in (alpha, *remembered):
@@ -138,54 +172,6 @@ class Stepper:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.optimizer.load_state_dict(state["weights"])
         self.arch_optimizer.load_state_dict(state["alpha"])
-
-    def _update_weights(self, gradients: Sequence[Tensor | None]) -> None:
-        """None for the weights of an operation that is not computed: they stay as they are."""
-        _set_gradients(self.problem.weights, gradients)
-        nn.utils.clip_grad_norm_(self.problem.weights, self.clip)
-        self.optimizer.step()
-
-    def _update_alpha(self, gradients: Sequence[Tensor]) -> None:
-        _set_gradients(self.problem.alphas, gradients)
-        if self.settings.gradient_clip is not None:
-            nn.utils.clip_grad_norm_(self.problem.alphas, self.settings.gradient_clip)
-        self.arch_optimizer.step()
-
-
-@contextmanager
-def frozen_statistics(module: nn.Module) -> Iterator[None]:
-    """Let BatchNorm normalise by the batch as in training, but leave its running statistics alone."""
-    norms = [norm for norm in module.modules() if isinstance(norm, nn.BatchNorm2d) and norm.track_running_stats]
-    try:
-        for norm in norms:
-            norm.track_running_stats = False
-        yield
-    finally:
-        for norm in norms:
-            norm.track_running_stats = True
-
-
-@contextmanager
-def _constant(parameters: Sequence[Tensor]) -> Iterator[None]:
-    """Let what is computed here not be differentiated by these: less is kept, and less goes backward."""
-    try:
-        for parameter in parameters:
-            parameter.requires_grad_(False)
-        yield
-    finally:
-        for parameter in parameters:
-            parameter.requires_grad_(True)
-
-
-def _gradients(loss: Tensor, parameters: Sequence[Tensor]) -> list[Tensor]:
-    if not loss.requires_grad:  # a draw of `none` everywhere, say, which leaves nothing that depends on alpha
-        return [torch.zeros_like(parameter) for parameter in parameters]
-    return _or_zeros(torch.autograd.grad(loss, parameters, allow_unused=True), parameters)
-
-
-def _or_zeros(gradients: Sequence[Tensor | None], parameters: Sequence[Tensor]) -> list[Tensor]:
-    """Zeros for a parameter that the loss does not depend on, as for weights of operations that are not computed."""
-    return [torch.zeros_like(of) if one is None else one for one, of in zip(gradients, parameters, strict=True)]
 
 
 def _set_gradients(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None]) -> None:

@@ -1,23 +1,13 @@
 """Bilevel optimisation: DARTS's, of first and second order."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from nascore.optimization.base import (
-    Batch,
-    Optimization,
-    Outcome,
-    Problem,
-    Step,
-    Stepper,
-    _constant,
-    _gradients,
-    frozen_statistics,
-)
+from nascore.optimization.base import Batch, Optimization, Outcome, Problem, Step, Stepper
+from nascore.optimization.gradients import constant, frozen_statistics, gradients_of, restored
 
 
 class Bilevel(Optimization):
@@ -34,11 +24,26 @@ class Bilevel(Optimization):
         super().validate()
         self.require(self.train_fraction < 1, "train_fraction", "below 1, to leave images for alpha,")
 
-    def start(self, problem: Problem, optimizer: torch.optim.SGD, clip: float) -> "Stepper":
-        return _BilevelStepper(self, problem, optimizer, clip)
+    def objection(self, search) -> str | None:
+        if self.order == 1:
+            return None
+        if search.relaxation.draws:
+            return (
+                "the second order compares losses at two places of the weights, and "
+                f"{type(search.relaxation).__name__} "
+                "draws another architecture at each: take Bilevel(order=1), or a relaxation that draws nothing"
+            )
+        if search.nesterov:
+            return "the second order unrolls a step of plain momentum: set nesterov=False, or order=1"
+        return None
+
+    def start(self, problem: Problem, optimizer: torch.optim.SGD, clip: float) -> Stepper:
+        return BilevelStepper(self, problem, optimizer, clip)
 
 
-class _BilevelStepper(Stepper):
+class BilevelStepper(Stepper):
+    """See `Bilevel`."""
+
     settings: Bilevel
 
     def step(self, train: Batch, valid: Batch | None) -> Step:
@@ -48,25 +53,21 @@ class _BilevelStepper(Stepper):
         return self.step_weights(train)._replace(valid=seen)
 
     def _step_alpha(self, train: Batch, valid: Batch) -> Outcome:
+        if self.settings.order == 1:
+            return self.step_architecture(valid)
         with frozen_statistics(self.problem.supernet):
-            gradient, outcome = self._gradient(train, valid)
-            self._update_alpha(gradient)
+            gradient, outcome = self._unrolled(train, valid)
+            self.update_architecture(gradient)
         return outcome
 
-    def _gradient(self, train: Batch, valid: Batch) -> tuple[list[Tensor], Outcome]:
-        problem = self.problem
-        if self.settings.order == 1:
-            with _constant(problem.weights):
-                loss, outcome = self._pass(valid)
-                return _gradients(loss, problem.alphas), outcome
-        seen: list[Outcome] = []
+    def _unrolled(self, train: Batch, valid: Batch) -> tuple[list[Tensor], Outcome]:
+        problem, group, seen = self.problem, self.optimizer.param_groups[0], []
 
         def valid_loss() -> Tensor:
-            loss, outcome = self._pass(valid)
+            loss, outcome = self.see(valid)
             seen.append(outcome)
-            return loss
+            return self.penalised(loss)
 
-        group = self.optimizer.param_groups[0]
         gradient = unrolled_gradient(
             lambda: problem.loss(train)[0],
             valid_loss,
@@ -100,14 +101,14 @@ def unrolled_gradient(
     evaluated at the tensors' current values; the weights are back at theirs, bit for bit, when this returns.
     """
     velocities = velocities or [None] * len(weights)
-    with _restored(weights):
+    with restored(weights):
         start = [weight.detach().clone() for weight in weights]
-        gradients = _gradients(train_loss(), weights)
+        gradients = gradients_of(train_loss(), weights)
         with torch.no_grad():
             for weight, gradient, velocity in zip(weights, gradients, velocities, strict=True):
                 step = gradient + weight_decay * weight
                 weight.sub_(learning_rate * (step if velocity is None else step + momentum * velocity))
-        found = _gradients(valid_loss(), [*alphas, *weights])
+        found = gradients_of(valid_loss(), [*alphas, *weights])
         direct, direction = found[: len(alphas)], found[len(alphas) :]
         epsilon = radius / torch.cat([part.flatten() for part in direction]).norm()
         ends = []
@@ -115,20 +116,9 @@ def unrolled_gradient(
             with torch.no_grad():
                 for weight, at, along in zip(weights, start, direction, strict=True):
                     weight.copy_(at + sign * epsilon * along)
-            with _constant(weights):
-                ends.append(_gradients(train_loss(), alphas))
+            with constant(weights):
+                ends.append(gradients_of(train_loss(), alphas))
         return [
             at_unrolled - learning_rate * (ahead - behind) / (2 * epsilon)
             for at_unrolled, ahead, behind in zip(direct, *ends, strict=True)
         ]
-
-
-@contextmanager
-def _restored(tensors: Sequence[Tensor]) -> Iterator[None]:
-    saved = [tensor.detach().clone() for tensor in tensors]
-    try:
-        yield
-    finally:
-        with torch.no_grad():
-            for tensor, value in zip(tensors, saved, strict=True):
-                tensor.copy_(value)

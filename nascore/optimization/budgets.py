@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from nascore.base.config import Settings
+from nascore.base.answers import Answer
 from nascore.base.errors import ConfigError
 from nascore.networks import operations
 from nascore.networks.blocks import Connection
@@ -28,7 +28,7 @@ class Place(NamedTuple):
     pixels: float
 
 
-class Budget(Settings):
+class Budget(Answer):
     """Base of the budgets, and none: all scales have the same penalty."""
 
     def factors(self, space: BlockSpace, alive: Masks) -> dict[str, Tensor]:
@@ -36,7 +36,16 @@ class Budget(Settings):
         return {kind: torch.ones(mask.shape) for kind, mask in alive.items()}
 
 
-class AdaptiveFlops(Budget):
+class BudgetOfBlocks(Budget):
+    """Base of the budgets that know the costs of a `BlockSpace` alone."""
+
+    def objection(self, search) -> str | None:
+        if isinstance(search.space, BlockSpace):
+            return None
+        return f"{type(self).__name__} knows the costs of a BlockSpace alone: take Budget(), or search blocks"
+
+
+class AdaptiveFlops(BudgetOfBlocks):
     """The multiply-adds of what a block still has, over those of the whole block (equation 9): blocks that have become
     cheap are spared.
 
@@ -63,7 +72,7 @@ class AdaptiveFlops(Budget):
         return 2 + convolutions + outputs + 1
 
 
-class CostOfConnections(Budget):
+class CostOfConnections(BudgetOfBlocks):
     """Base of the budgets that know what each connection costs: its cost over the largest there is (equation 10).
 
     What a connection costs is what it leads to: an operation, or its part of the 1x1 convolution at the output. Of

@@ -1,21 +1,10 @@
 """Proximal optimisation of free scales: DSO-NAS's."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from nascore.optimization.base import (
-    Batch,
-    Optimization,
-    Problem,
-    Step,
-    Stepper,
-    _constant,
-    _gradients,
-    frozen_statistics,
-)
+from nascore.optimization.base import Batch, Optimization, Problem, Step, Stepper
 from nascore.optimization.budgets import Budget
 from nascore.optimization.proximal_gradient import ProximalGradient
 
@@ -44,20 +33,30 @@ class Proximal(Optimization):
         weights, scales = self.ratio
         self.require(weights >= scales >= 1, "ratio", "x:y with x at least y and y at least 1")
 
-    def start(self, problem: Problem, optimizer: torch.optim.SGD, clip: float) -> "Stepper":
-        return _ProximalStepper(self, problem, optimizer, clip)
+    def objection(self, search) -> str | None:
+        if search.relaxation.competes:
+            return (
+                f"Proximal pulls architecture parameters to 0, and for {type(search.relaxation).__name__} that is no "
+                "weight of 0 but equal weights for all: take Scales, or another optimization"
+            )
+        return self.budget.objection(search)
+
+    def start(self, problem: Problem, optimizer: torch.optim.SGD, clip: float) -> Stepper:
+        return ProximalStepper(self, problem, optimizer, clip)
 
 
-class _ProximalStepper(Stepper):
+class ProximalStepper(Stepper):
+    """See `Proximal`."""
+
     settings: Proximal
 
     def __init__(self, *arguments: Any):
         self.due = 0  # steps of the scales that are owed, in units of 1 / ratio[0]
         super().__init__(*arguments)
 
-    def _architecture_optimizer(self) -> ProximalGradient:
+    def architecture_optimizer(self) -> ProximalGradient:
         settings = self.settings
-        groups = [{"params": [alpha], "penalty": torch.empty_like(alpha)} for alpha in self.problem.alphas]
+        groups = [{"params": [alpha], "penalty": torch.zeros_like(alpha)} for alpha in self.problem.alphas]
         optimizer = ProximalGradient(
             groups, settings.learning_rate, settings.penalty, settings.momentum, settings.nonnegative
         )
@@ -66,7 +65,8 @@ class _ProximalStepper(Stepper):
 
     def _adapt(self, optimizer: ProximalGradient) -> None:
         factors = self.settings.budget.factors(self.problem.space, self.problem.architecture.alive)
-        for group, factor in zip(optimizer.param_groups, factors.values(), strict=True):
+        # first every alpha; what a relaxation has of its own is not penalised
+        for group, factor in zip(optimizer.param_groups, factors.values(), strict=False):
             group["penalty"].copy_(self.settings.penalty * factor)
 
     @property
@@ -75,19 +75,16 @@ class _ProximalStepper(Stepper):
 
     def step(self, train: Batch, valid: Batch | None) -> Step:
         if valid is None:
-            return self._joint(train)
+            return self.step_both(train)
         seen, (weights, scales) = self.step_weights(train), self.settings.ratio
         self.due += scales
         if self.due < weights:
             return seen
         self.due -= weights
-        with frozen_statistics(self.problem.supernet), _constant(self.problem.weights):
-            loss, outcome = self._pass(valid)
-            self._update_alpha(_gradients(loss, self.problem.alphas))
-        return seen._replace(valid=outcome)
+        return seen._replace(valid=self.step_architecture(valid))
 
-    def forget(self, alive: Sequence[Tensor]) -> None:
-        super().forget(alive)
+    def forget(self) -> None:
+        super().forget()
         self._adapt(self.arch_optimizer)
 
     def state_dict(self) -> dict[str, Any]:

@@ -13,10 +13,12 @@ class SingleLevel(Optimization):
 
     train_fraction: float = 1.0
 
-    def start(self, problem: Problem, optimizer: torch.optim.SGD, clip: float) -> "Stepper":
-        return _SingleLevelStepper(self, problem, optimizer, clip)
+    def start(self, problem: Problem, optimizer: torch.optim.SGD, clip: float) -> Stepper:
+        return SingleLevelStepper(self, problem, optimizer, clip)
 
 
-class _SingleLevelStepper(Stepper):
+class SingleLevelStepper(Stepper):
+    """See `SingleLevel`."""
+
     def step(self, train: Batch, valid: Batch | None) -> Step:
-        return self._joint(train)
+        return self.step_both(train)

@@ -1,30 +1,44 @@
-"""Pruning, the fourth choice: which candidate operations leave the supernet, and when.
+"""The base of the prunings, and what they look at.
 
 A pruning looks at the operations' strengths, as the search's indicator judges them, and says what stays alive; the
 search takes what is dropped out of the supernet's computation for good.
 """
 
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
 
 from torch import Tensor
 
-from nascore.base.config import Settings
-from nascore.spaces.base import Space
+from nascore.base.answers import Answer
+from nascore.spaces.base import Masks, Space, Strengths
 
-Masks = Mapping[str, Tensor]  # cell type -> bools (edges, operations), on the CPU
+Snapshot = Mapping[str, Mapping[str, Tensor]]  # cell type -> column of the record -> values, NaN where dropped
 
 
-class Pruning(Settings):
+class Seen(NamedTuple):
+    """A search, as prunings and stops see it, in or after `epoch` (from 1).
+
+    `strengths` are what the indicator says now, of what is `alive`. `history` has what the record keeps of the epochs
+    before, first of the time before training: `weight`, (edges, operations), and the indicator's columns. `seconds` is
+    the time that the epochs took so far, on the clock.
+    """
+
+    space: Space
+    strengths: Strengths
+    alive: Masks
+    epoch: int
+    history: Sequence[Snapshot] = ()
+    seconds: float = 0.0
+
+
+class Pruning(Answer):
     """Base of the prunings, and the one of DARTS: nothing is ever dropped."""
 
     every: Literal["epoch", "step"] = "epoch"  # when to look
 
-    def keep(self, space: Space, strengths: Mapping[str, Tensor], alive: Masks, epoch: int) -> Masks:
-        """What stays alive, a part of `alive`, looking at the strengths (edges, operations) in or after `epoch` (from
-        1).
-        """
-        return alive
+    def keep(self, seen: Seen) -> Masks:
+        """What stays alive, a part of `seen.alive`."""
+        return seen.alive
 
     def remarks(self, alive: Masks) -> tuple[str, ...]:
         """What a user should be told where a search ends with `alive`."""

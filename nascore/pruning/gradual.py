@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from nascore.pruning.base import Masks, Pruning
-from nascore.spaces.base import Space
+from nascore.pruning.base import Pruning, Seen
+from nascore.spaces.base import Masks, Space
 
 
 class Gradual(Pruning):
@@ -29,11 +29,20 @@ class Gradual(Pruning):
         self.require(self.warm_up >= 0, "warm_up", "at least 0")
         self.require(self.left >= 1, "left", "at least 1")
 
-    def keep(self, space: Space, strengths: Mapping[str, Tensor], alive: Masks, epoch: int) -> Masks:
-        if epoch <= self.warm_up or epoch % self.interval:
-            return alive
-        usable = torch.tensor([name != "none" or not self.keep_usable for name in space.operations])
-        return {kind: _without_weakest(strengths[kind].cpu(), mask, usable, self.left) for kind, mask in alive.items()}
+    def objection(self, search) -> str | None:
+        if len(search.space.operations) > self.left:
+            return None
+        return (
+            f"Gradual leaves {self.left} of an edge's operations, and a {type(search.space).__name__} has no more: "
+            "nothing would ever be dropped"
+        )
+
+    def keep(self, seen: Seen) -> Masks:
+        if seen.epoch <= self.warm_up or seen.epoch % self.interval:
+            return seen.alive
+        usable = torch.tensor([name != "none" or not self.keep_usable for name in seen.space.operations])
+        strengths = {kind: values.cpu() for kind, values in seen.strengths.items()}
+        return {kind: _without_weakest(strengths[kind], mask, usable, self.left) for kind, mask in seen.alive.items()}
 
 
 def strongest(space: Space, strengths: Mapping[str, Tensor], alive: Masks, left: int) -> Masks:

@@ -1,14 +1,14 @@
 """EoiNAS's operation importance indicator."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from nascore.optimization.base import Outcome, Step
-from nascore.pruning.base import Masks
-from nascore.pruning.indicator import Indicator, Judge, Shapes, Strengths
+from nascore.pruning.indicator import Indicator, Judge, Shapes
+from nascore.spaces.base import Masks, Strengths
 
 
 class Importance(Indicator):
@@ -23,17 +23,27 @@ class Importance(Indicator):
     - percent: C^a in percent over that number.
 
     An operation that was never drawn in training or in validation gets the mean C of its edge: of it the weight alone
-    says something. `SearchSettings` raises `ConfigError` beside a relaxation that computes all operations in each pass:
-    their counts and accuracies would all be equal.
+    says something. It stands beside a relaxation that draws operations and a held-out part of the images alone.
     """
 
     scale: float = 0.5
     normalisation: Literal["relative", "raw", "percent"] = "relative"
 
-    needs_draws: ClassVar[bool] = True
-
     def validate(self) -> None:
         self.require(self.scale >= 0, "scale", "at least 0")
+
+    def objection(self, search) -> str | None:
+        if not search.relaxation.samples:
+            return (
+                "the indicator Importance tells operations apart by the passes that drew them: it needs a relaxation "
+                "that draws, such as GumbelSoftmax(hard=True)"
+            )
+        if search.optimization.train_fraction == 1:
+            return (
+                "the indicator Importance counts how often operations were right on held-out images, and there are "
+                "none: take a train_fraction below 1"
+            )
+        return None
 
     def start(self, shapes: Shapes) -> "ImportanceJudge":
         return ImportanceJudge(self, shapes)

@@ -5,24 +5,17 @@ every search step and keeps what it needs of it.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
-from torch import Tensor
-
-from nascore.base.config import Settings
+from nascore.base.answers import Answer
 from nascore.optimization.base import Step
-from nascore.pruning.base import Masks
+from nascore.spaces.base import Masks, Strengths
 
-Strengths = Mapping[str, Tensor]  # cell type -> (edges, operations), on the CPU, 0 where not alive
-
-
-Shapes = Mapping[str, tuple[int, int]]
+Shapes = Mapping[str, tuple[int, int]]  # cell type -> (edges, operations)
 
 
-class Indicator(Settings):
+class Indicator(Answer):
     """Base of the indicators, and the one of most methods: the architecture weights themselves."""
-
-    needs_draws: ClassVar[bool] = False  # whether it makes sense only where a pass computes a draw
 
     def start(self, shapes: Shapes) -> "Judge":
         """The judge at the beginning of a search; `shapes` are those of `Space.shapes`."""

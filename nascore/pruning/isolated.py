@@ -1,12 +1,9 @@
 """Pruning of zeros and of what they isolate: DSO-NAS's."""
 
-from collections.abc import Mapping
-
-from torch import Tensor
-
-from nascore.pruning.base import Masks
+from nascore.pruning.base import Seen
 from nascore.pruning.zeros import Zeros
-from nascore.spaces.base import Space
+from nascore.spaces.base import Masks
+from nascore.spaces.blocks import BlockSpace
 
 
 class Isolated(Zeros):
@@ -14,10 +11,19 @@ class Isolated(Zeros):
     lead nowhere, with all their connections, until nothing more is isolated (DSO-NAS, section 3.1). In a `BlockSpace`.
     """
 
-    def keep(self, space: Space, strengths: Mapping[str, Tensor], alive: Masks, epoch: int) -> Masks:
-        if epoch <= self.warm_up:
-            return alive
-        return {kind: space.connected(mask & (strengths[kind].cpu() != 0)) for kind, mask in alive.items()}
+    def objection(self, search) -> str | None:
+        if not isinstance(search.space, BlockSpace):
+            return (
+                f"Isolated looks for operations that nothing leads to, in blocks: in a {type(search.space).__name__} "
+                "derivation leaves these out, so take Zeros"
+            )
+        return super().objection(search)
+
+    def keep(self, seen: Seen) -> Masks:
+        if seen.epoch <= self.warm_up:
+            return seen.alive
+        left = {kind: mask & (seen.strengths[kind].cpu() != 0) for kind, mask in seen.alive.items()}
+        return {kind: seen.space.connected(mask) for kind, mask in left.items()}
 
     def remarks(self, alive: Masks) -> tuple[str, ...]:
         if all(mask.all() for mask in alive.values()):

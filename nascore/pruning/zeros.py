@@ -1,11 +1,7 @@
 """Pruning of what has the weight 0: sparse DARTS's."""
 
-from collections.abc import Mapping
-
-from torch import Tensor
-
-from nascore.pruning.base import Masks, Pruning
-from nascore.spaces.base import Space
+from nascore.pruning.base import Pruning, Seen
+from nascore.spaces.base import Masks
 
 
 class Zeros(Pruning):
@@ -16,7 +12,13 @@ class Zeros(Pruning):
     def validate(self) -> None:
         self.require(self.warm_up >= 0, "warm_up", "at least 0")
 
-    def keep(self, space: Space, strengths: Mapping[str, Tensor], alive: Masks, epoch: int) -> Masks:
-        if epoch <= self.warm_up:
-            return alive
-        return {kind: mask & (strengths[kind].cpu() > 0) for kind, mask in alive.items()}
+    def objection(self, search) -> str | None:
+        if search.relaxation.sparse:
+            return None
+        name = type(search.relaxation).__name__
+        return f"{type(self).__name__} drops what has the weight 0, and {name} gives none: take Entmax, or Scales"
+
+    def keep(self, seen: Seen) -> Masks:
+        if seen.epoch <= self.warm_up:
+            return seen.alive
+        return {kind: mask & (seen.strengths[kind].cpu() > 0) for kind, mask in seen.alive.items()}

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from nascore.base.errors import ConfigError
-from nascore.relaxations.base import Relaxation
+from nascore.relaxations.base import ANYWHERE, Context, Relaxation
 
 
 class Entmax(Relaxation):
@@ -27,18 +27,22 @@ class Entmax(Relaxation):
         self.require(self.final_alpha is None or self.final_alpha >= 1, "final_alpha", "at least 1, which is softmax,")
 
     @property
+    def sparse(self) -> bool:
+        return max(self.alpha, self.final_alpha or 1.0) > 1
+
+    @property
     def anneals(self) -> bool:
         return self.final_alpha is not None
 
     def alpha_at(self, progress: float) -> float:
         return self.alpha if self.final_alpha is None else self.alpha + progress * (self.final_alpha - self.alpha)
 
-    def strengths(self, alpha: Tensor, alive: Tensor, progress: float = 0.0) -> Tensor:
+    def strengths(self, alpha: Tensor, alive: Tensor, context: Context = ANYWHERE) -> Tensor:
         if alpha.dtype not in (torch.float32, torch.float64):
             raise ConfigError(f"entmax needs architecture parameters of float32 or float64, not {alpha.dtype}")
         # an edge that has lost every operation gets zeros
         lost = ~alive.any(dim=-1, keepdim=True)
-        weights = _entmax(alpha.masked_fill(~(alive | lost), -torch.inf), self.alpha_at(progress))
+        weights = _entmax(alpha.masked_fill(~(alive | lost), -torch.inf), self.alpha_at(context.progress))
         return weights.masked_fill(~alive, 0.0)
 
 

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from nascore.relaxations.base import EdgeWeights, Relaxation
+from nascore.relaxations.base import ANYWHERE, Context, EdgeWeights, Relaxation
 from nascore.relaxations.softmax import Softmax
 
 
@@ -22,6 +22,7 @@ class GumbelSoftmax(Relaxation):
     schedule: Literal["linear", "exponential"] = "linear"
     hard: bool = True
 
+    draws: ClassVar[bool] = True
     anneals: ClassVar[bool] = True
 
     def validate(self) -> None:
@@ -36,13 +37,15 @@ class GumbelSoftmax(Relaxation):
         first, last = self.temperature, self.final_temperature
         return first + progress * (last - first) if self.schedule == "linear" else first * (last / first) ** progress
 
-    def strengths(self, alpha: Tensor, alive: Tensor, progress: float = 0.0) -> Tensor:
+    def strengths(self, alpha: Tensor, alive: Tensor, context: Context = ANYWHERE) -> Tensor:
         return Softmax().strengths(alpha, alive)
 
-    def weights(self, alpha: Tensor, alive: Tensor, progress: float, generator: torch.Generator) -> EdgeWeights:
+    def weights(
+        self, alpha: Tensor, alive: Tensor, generator: torch.Generator, context: Context = ANYWHERE
+    ) -> EdgeWeights:
         noise = -torch.empty_like(alpha).exponential_(generator=generator).log()
         # log softmax moves all operations of an edge alike, which a softmax does not see
-        soft = Softmax().strengths((alpha + noise) / self.temperature_at(progress), alive)
+        soft = Softmax().strengths((alpha + noise) / self.temperature_at(context.progress), alive)
         if not self.hard:
             return EdgeWeights(soft)
         drawn = torch.zeros_like(alive).scatter_(-1, soft.argmax(dim=-1, keepdim=True), True) & alive

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from nascore.relaxations.base import Relaxation
+from nascore.relaxations.base import ANYWHERE, Context, Relaxation
 
 
 class Scales(Relaxation):
@@ -13,7 +13,9 @@ class Scales(Relaxation):
     They are free, and none is weighed against another.
     """
 
+    competes: ClassVar[bool] = False
+    sparse: ClassVar[bool] = True
     outruns_statistics: ClassVar[bool] = True  # as scales shrink, so does what BatchNorm sees
 
-    def strengths(self, alpha: Tensor, alive: Tensor, progress: float = 0.0) -> Tensor:
+    def strengths(self, alpha: Tensor, alive: Tensor, context: Context = ANYWHERE) -> Tensor:
         return alpha.masked_fill(~alive, 0.0)

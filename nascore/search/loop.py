@@ -1,5 +1,6 @@
 """The search loop: it knows the five choices by their interfaces, and nothing that a method owns."""
 
+import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from itertools import repeat
@@ -8,33 +9,37 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nascore import data
 from nascore.base.errors import ConfigError
 from nascore.base.processes import check_alone
 from nascore.derivation.base import Derivation
 from nascore.networks.genotypes import AnyGenotype
-from nascore.optimization.base import Batch, Optimization, Step, frozen_statistics
-from nascore.optimization.bilevel import Bilevel
-from nascore.pruning.base import Masks, Pruning
-from nascore.pruning.indicator import Indicator, Strengths
+from nascore.optimization.base import Batch, Optimization, Step
+from nascore.optimization.gradients import frozen_statistics
+from nascore.optimization.penalties import Penalty
+from nascore.pruning.base import Pruning, Seen, Snapshot
+from nascore.pruning.indicator import Indicator
+from nascore.pruning.stops import Stop
 from nascore.records.record import ArchitectureHistory, Result, Run
-from nascore.relaxations.architecture import Architecture
 from nascore.relaxations.base import Relaxation
 from nascore.search.dropout import SkipConnections, SkipDropout
 from nascore.search.problem import SearchProblem
-from nascore.spaces.base import Space
+from nascore.search.trained import TrainedSupernet
+from nascore.spaces.base import Masks, Space, Strengths
 from nascore.supernets.replay import Replayed
 from nascore.training.evaluation import Averages, evaluate, evaluation_batches, set_learning_rate
 from nascore.training.settings import DataSettings, SgdSettings
 
-Snapshot = dict[str, dict[str, Tensor]]  # cell type -> column of the record -> values, NaN where dropped
+ANSWERS = ("space", "relaxation", "optimization", "penalty", "pruning", "stop", "indicator", "derivation")
 
 
 class SearchSettings(DataSettings, SgdSettings):
-    """The five choices, what operations are judged by, and how the supernet is trained: everything that decides a
-    search but its seed.
+    """The five choices, what belongs to them, and how the supernet is trained: everything that decides a search but its
+    seed.
+
+    Raises `ConfigError` where one of the answers objects to the others (`Answer.objection`).
     """
 
     space: Space
@@ -43,6 +48,8 @@ class SearchSettings(DataSettings, SgdSettings):
     pruning: Pruning
     derivation: Derivation
     indicator: Indicator = Indicator()
+    penalty: Penalty = Penalty()  # what is added to the loss that alpha follows
+    stop: Stop = Stop()  # whether the search ends before its last epoch
     skip_dropout: SkipDropout = SkipDropout()
     alpha_std: float = 1e-3  # alpha starts as this times a standard normal (Code: darts),
     alpha_mean: float = 0.0  # plus this
@@ -50,13 +57,9 @@ class SearchSettings(DataSettings, SgdSettings):
     def validate(self) -> None:
         super().validate()
         self.require(self.alpha_std >= 0, "alpha_std", "at least 0")
-        if self.indicator.needs_draws and not self.relaxation.samples:
-            raise ConfigError(
-                f"the indicator {type(self.indicator).__name__} tells operations apart by the passes that drew them: "
-                "it needs a relaxation that draws, such as GumbelSoftmax(hard=True)"
-            )
-        if self.nesterov and isinstance(self.optimization, Bilevel) and self.optimization.order == 2:
-            raise ConfigError("the second order unrolls a step of plain momentum: set nesterov=False, or order=1")
+        for name in ANSWERS:
+            if reason := getattr(self, name).objection(self):
+                raise ConfigError(reason)
 
     def start(
         self, device: torch.device, seed: int, root: str | Path | None = None, after: Run | None = None
@@ -74,6 +77,9 @@ def check_start(after: Run | None) -> None:
     check_alone("a search")
     if after is not None:
         raise ConfigError(f"a search starts from fresh weights: leave out after={after.name}")
+
+
+_DERIVATION = 1  # what tells the draws of a derivation from those of its search
 
 
 class Search:
@@ -94,34 +100,48 @@ class Search:
         alive: Masks | None = None,
     ):
         self.settings, self.device, self.epochs, self.epoch = settings, device, settings.epochs, 0
-        own = int(np.random.SeedSequence([seed, stage]).generate_state(1)[0]) if stage else seed
+        self.seeds, self.seconds, self.stopped = (seed, stage), 0.0, None
+        own = _seed(seed, stage) if stage else seed
         self.generator = torch.Generator(device).manual_seed(own)
         images = settings.load("train", root).to(device)  # a search never sees the test images
+        self.images = images
         self.train, self.valid, self.held_out = self._batches(images, seed)
-        shapes, draws = settings.space.shapes(), torch.Generator().manual_seed(own)
-        self.architecture = Architecture(shapes, draws, settings.alpha_std, settings.alpha_mean).to(device)
-        supernet = settings.space.supernet(images.info.channels, images.info.classes).to(device)
-        self.problem = SearchProblem(
-            supernet, self.architecture, settings.relaxation, self.generator, settings.precision, settings.space
-        )
+        space, draws = settings.space, torch.Generator().manual_seed(own)
+        self.architecture = space.architecture(settings.relaxation, draws, settings.alpha_std, settings.alpha_mean)
+        self.architecture.to(device)
+        supernet = space.supernet(images.info.channels, images.info.classes).to(device)
+        self.problem = self._problem(supernet)
         self.stepper = settings.optimization.start(
             self.problem, settings.optimizer(supernet.parameters()), settings.gradient_clip
         )
-        self.judge = settings.indicator.start(shapes)
+        self.judge = settings.indicator.start(space.shapes())
         self.skips = SkipConnections(supernet, self.generator)
         if alive is not None:
             self._keep(alive)
-        self.snapshots = [self._snapshot()]
+        self.snapshots: list[Snapshot] = [self._snapshot()]
         # a draw decides which kernels are launched, so what is sampled cannot be recorded
         recorded = device.type == "cuda" and not settings.relaxation.samples
         self._replayed = Replayed(self._flat_step, [self.generator]) if recorded else None
 
+    def _problem(self, supernet: nn.Module) -> SearchProblem:
+        settings, info = self.settings, self.images.info
+        costs = {}
+        if settings.penalty.needs_costs:
+            costs = settings.space.costs((info.channels, info.image_size, info.image_size))
+        costs = {kind: value.to(self.device) for kind, value in costs.items()}
+        more = {"space": settings.space, "penalty": settings.penalty, "costs": costs}
+        return SearchProblem(supernet, self.architecture, self.generator, settings.precision, **more)
+
+    def _halves(self) -> tuple[Tensor | None, Tensor | None]:
+        """The images for the weights and those for alpha; None for all, or none."""
+        fraction = self.settings.optimization.train_fraction
+        return (None, None) if fraction == 1 else data.split_indices(len(self.images), fraction, self.seeds[0])
+
     def _batches(
-        self, images: data.Dataset, seed: int
-    ) -> tuple[data.Batches, data.Batches | None, data.Batches | None]:
+        self, images: data.AnyDataset, seed: int
+    ) -> tuple[data.AnyBatches, data.AnyBatches | None, data.AnyBatches | None]:
         """Batches for the weights, for alpha, and the latter's images again, unaugmented, for evaluation."""
-        settings, fraction = self.settings, self.settings.optimization.train_fraction
-        first, second = (None, None) if fraction == 1 else data.split_indices(len(images), fraction, seed)
+        settings, (first, second) = self.settings, self._halves()
         train = settings.training_batches(images, self.generator, first)
         if second is None:
             return train, None, None
@@ -133,9 +153,9 @@ class Search:
         `alive` counts the candidate operations, over all edges of all cell types, that live on, `dropped` those that
         did not. `skip_dropout` is the epoch's, where the settings have one.
         """
-        problem, settings = self.problem, self.settings
+        problem, settings, began = self.problem, self.settings, time.perf_counter()
         rate = set_learning_rate(self.stepper.optimizer, settings.learning_rate_at(self.epoch))
-        dropout = self.skips.drop(settings.skip_dropout.at(self.epoch, settings.optimization.warm_up, self.epochs))
+        dropout = self.skips.drop(settings.skip_dropout.at(self.epoch, settings.optimization.warm_up, settings.epochs))
         averages = Averages(self.device)
         held_out = self.valid.forever() if self.valid and not self.resting else repeat(None)
         problem.supernet.train()
@@ -153,7 +173,25 @@ class Search:
         alive = self.architecture.living
         row = {"learning_rate": rate, "alive": alive, "dropped": before - alive}
         row |= {"skip_dropout": dropout} if settings.skip_dropout.rate else {}
-        return row | averages.named("train") | self._validate()
+        row |= averages.named("train") | self._validate() | self._priced()
+        self._stop(began)
+        return row
+
+    def _priced(self) -> dict[str, float]:
+        """What the penalty adds to the loss of the architecture parameters now, if there is one."""
+        with torch.no_grad():
+            penalty = self.problem.penalty()
+        return {} if penalty is None else {"penalty": float(penalty)}
+
+    def _seen(self, epoch: int) -> Seen:
+        alive = self.architecture.alive
+        return Seen(self.settings.space, self.strengths(), alive, epoch, self.snapshots, self.seconds)
+
+    def _stop(self, began: float) -> None:
+        """End the search with this epoch, if the settings' stop says so."""
+        self.seconds += time.perf_counter() - began
+        if self.epoch < self.epochs and (reason := self.settings.stop.reason(self._seen(self.epoch))):
+            self.stopped, self.epochs = f"stopped after epoch {self.epoch}: {reason}", self.epoch
 
     @property
     def resting(self) -> bool:
@@ -164,7 +202,8 @@ class Search:
         if self._replayed is None:
             return self._any_step(train, held_out)
         alive = tuple(mask.numpy().tobytes() for mask in self.architecture.alive.values())
-        progress = self.problem.progress if self.settings.relaxation.anneals else None
+        anneals = self.settings.relaxation.anneals or type(self.settings.penalty) is not Penalty
+        progress = self.architecture.progress if anneals else None
         key = (alive, progress, self.resting, self.skips.dropout, self.stepper.phase)
         return self._replayed(key, *train, *(held_out or (None, None)))
 
@@ -175,15 +214,14 @@ class Search:
         return self.stepper.step_weights(train) if self.resting else self.stepper.step(train, held_out)
 
     def _advance(self, epoch: int) -> None:
-        self.epoch, self.problem.progress = epoch, epoch / self.epochs
+        self.epoch, self.architecture.progress = epoch, epoch / self.settings.epochs
 
     def _prune(self, epoch: int) -> None:
-        space, alive = self.settings.space, self.architecture.alive
-        self._keep(self.settings.pruning.keep(space, self.strengths(), alive, epoch))
+        self._keep(self.settings.pruning.keep(self._seen(epoch)))
 
     def _keep(self, kept: Masks) -> None:
         if self.architecture.keep(kept):
-            self.stepper.forget(list(self.architecture.alive.values()))
+            self.stepper.forget()
 
     def _validate(self) -> dict[str, float]:
         if self.held_out is None:
@@ -198,8 +236,7 @@ class Search:
 
     def _weights(self) -> dict[str, Tensor]:
         """Cell type -> architecture weights, on the CPU."""
-        weights = self.architecture.strengths(self.settings.relaxation, self.problem.progress)
-        return {kind: value.cpu() for kind, value in weights.items()}
+        return {kind: value.cpu() for kind, value in self.architecture.strengths().items()}
 
     def strengths(self) -> Strengths:
         """What pruning and derivation go by now."""
@@ -207,7 +244,7 @@ class Search:
 
     def _snapshot(self) -> Snapshot:
         weights, alive = self._weights(), self.architecture.alive
-        columns = {"weight": weights} | self.judge.history(weights, alive)
+        columns = {"weight": weights} | self.judge.history(weights, alive) | self.architecture.history()
         return {
             kind: {name: values[kind].float().masked_fill(~mask, torch.nan) for name, values in columns.items()}
             for kind, mask in alive.items()
@@ -222,6 +259,8 @@ class Search:
             "judge": self.judge.state_dict(),
             "generator": self.generator.get_state(),
             "snapshots": self.snapshots,
+            "seconds": self.seconds,
+            "stopped": self.stopped,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -231,7 +270,9 @@ class Search:
         self.stepper.load_state_dict(state["stepper"])
         self.judge.load_state_dict(state["judge"])
         self.generator.set_state(state["generator"])
-        self.snapshots = state["snapshots"]
+        self.snapshots, self.seconds, self.stopped = state["snapshots"], state["seconds"], state["stopped"]
+        if self.stopped:
+            self.epochs = self.epoch
 
     def weights(self) -> dict[str, Tensor]:
         """The supernet's weights, for whoever goes on from them."""
@@ -243,7 +284,7 @@ class Search:
         `snapshots` are those of the epochs, if this search was not the only one.
         """
         space, weights = self.settings.space, self._weights()
-        genotype = self.settings.derivation.genotype(space, self.strengths())
+        genotype = self.settings.derivation.genotype(space, self.strengths(), self.trained())
         survivors = torch.cat([(values > 0).sum(dim=1) for values in weights.values()])
         metrics = {
             "edges_without_survivor": int((survivors == 0).sum()),
@@ -252,7 +293,21 @@ class Search:
         }
         history = self._history(snapshots or self.snapshots)
         remarks = self.settings.pruning.remarks(self.architecture.alive)
+        remarks = (self.stopped, *remarks) if self.stopped else remarks
         return Result(metrics, genotype=genotype, architecture=history, remarks=remarks)
+
+    def trained(self) -> TrainedSupernet | None:
+        """What a derivation may try things on, if it wants to."""
+        if not self.settings.derivation.needs_search:
+            return None
+        space, settings, info = self.settings.space, self.settings, self.images.info
+        with torch.random.fork_rng(devices=[]):
+            supernet = space.supernet(info.channels, info.classes)
+        supernet.load_state_dict(self.problem.supernet.state_dict())
+        draws = torch.Generator(self.device).manual_seed(_seed(*self.seeds, _DERIVATION))
+        train = settings.training_batches(self.images, draws, self._halves()[0])
+        supernet = supernet.to(self.device)
+        return TrainedSupernet(space, self.architecture, supernet, settings, train, self.held_out, self.device)
 
     def _history(self, snapshots: Sequence[Snapshot]) -> ArchitectureHistory:
         space = self.settings.space
@@ -261,6 +316,10 @@ class Search:
             for kind, columns in snapshots[0].items()
         }
         return ArchitectureHistory(cells, space.edges(), space.operations)
+
+
+def _seed(*parts: int) -> int:
+    return int(np.random.SeedSequence(parts).generate_state(1)[0])
 
 
 def _empty_nodes(space: Space, genotype: AnyGenotype) -> int:

@@ -1,44 +1,66 @@
 """The supernet under its architecture: the loss that both kinds of parameters share."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nascore.optimization.base import Batch
+from nascore.optimization.penalties import Penalty, Priced
 from nascore.relaxations.architecture import Architecture
-from nascore.relaxations.base import Relaxation
 from nascore.spaces.base import Space
 from nascore.training.evaluation import autocast, wide
 from nascore.training.settings import Precision
 
 
 class SearchProblem:
-    """The supernet under its architecture: one loss that both kinds of parameters share."""
+    """The supernet under its architecture: one loss that both kinds of parameters share.
+
+    `costs` are those of `Space.costs`, for penalties that ask for them.
+    """
 
     def __init__(
         self,
         supernet: nn.Module,
         architecture: Architecture,
-        relaxation: Relaxation,
         generator: torch.Generator,
         precision: Precision = "float32",
         space: Space | None = None,
+        penalty: Penalty | None = None,
+        costs: Mapping[str, Tensor] | None = None,
     ):
-        self.space = space
-        self.supernet, self.architecture = supernet, architecture
-        self.relaxation, self.generator = relaxation, generator
+        self.space, self.supernet, self.architecture = space, supernet, architecture
+        self.generator, self.precision = generator, precision
         self.weights, self.alphas = list(supernet.parameters()), architecture.parameters()
-        self.progress = 0.0
-        self.precision = precision
-        self.computed = architecture.alive
+        self.penalising, self.costs = penalty or Penalty(), dict(costs or {})
+        self.computed: Mapping[str, Tensor] = architecture.alive
 
     def logits(self, images: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, classes), at a fresh draw of the relaxation, which is never of less than float32."""
-        weights = self.architecture.weights(self.relaxation, self.progress, self.generator)
+        weights = self.architecture.weights(self.generator)
         self.computed = {kind: drawn.active for kind, drawn in weights.items()}
         with autocast(self.precision, images.device):
             return wide(self.supernet(images, weights))
 
     def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """(mean cross-entropy, logits) on a batch."""
         logits = self.logits(batch[0])
         return F.cross_entropy(logits, batch[1]), logits
+
+    def penalty(self) -> Tensor | None:
+        """What the settings add to the loss that architecture parameters follow; None for nothing."""
+        if type(self.penalising) is Penalty:  # which would relax everything once more for nothing
+            return None
+        architecture = self.architecture
+        cells = {
+            kind: Priced(
+                architecture.alpha[kind],
+                weights,
+                architecture.masks[kind],
+                architecture.context(kind),
+                self.costs.get(kind),
+            )
+            for kind, weights in architecture.relaxed().items()
+        }
+        return self.penalising.value(cells)

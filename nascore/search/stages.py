@@ -13,10 +13,11 @@ from torch import Tensor
 
 from nascore.base.config import Settings, override
 from nascore.base.errors import ConfigError
-from nascore.pruning.base import Masks
+from nascore.pruning.base import Snapshot
 from nascore.pruning.gradual import strongest
 from nascore.records.record import Result, Run
-from nascore.search.loop import Search, SearchSettings, Snapshot, check_start
+from nascore.search.loop import Search, SearchSettings, check_start
+from nascore.spaces.base import Masks
 
 
 class Stage(Settings):
@@ -77,22 +78,32 @@ class StagedSettings(SearchSettings):
 
 
 class StagedSearch:
-    """The searches of all stages, epoch by epoch: a task like `Search`. Its state holds that of the present stage."""
+    """The searches of all stages, epoch by epoch: a task like `Search`. Its state holds that of the present stage.
+
+    A stop ends the stage that it is asked in, and the next one begins.
+    """
+
+    search: Search
 
     def __init__(self, settings: StagedSettings, device: torch.device, seed: int, root: str | Path | None):
         self.settings, self.device, self.seed, self.root = settings, device, seed, root
-        self.epochs = settings.epochs * len(settings.stages)
         self.past: list[Snapshot] = []  # of the stages that are over
+        self.done, self.stopped = 0, []  # their epochs, and why those ended that ended early
         self._begin(0)
 
     def _begin(self, stage: int, alive: Masks | None = None) -> None:
-        self.stage, self.search = stage, None
+        self.stage = stage
         self.search = Search(self.settings.at(stage), self.device, self.seed, self.root, stage=stage, alive=alive)
 
     @property
     def epoch(self) -> int:
         """How many epochs are done, over all stages."""
-        return self.stage * self.settings.epochs + self.search.epoch
+        return self.done + self.search.epoch
+
+    @property
+    def epochs(self) -> int:
+        """How many there will be: those of the stages that are over, of this one, and of those to come."""
+        return self.done + self.search.epochs + self.settings.epochs * (len(self.settings.stages) - self.stage - 1)
 
     def run_epoch(self) -> dict[str, float]:
         """As `Search.run_epoch`, with the number of the stage (from 1) and its dropout.
@@ -101,7 +112,7 @@ class StagedSearch:
         what is dropped there has the weights that it was dropped at.
         """
         row = {"stage": self.stage + 1, "skip_dropout": 0.0} | self.search.run_epoch()
-        if self.search.epoch == self.settings.epochs and self.stage + 1 < len(self.settings.stages):
+        if self.search.epoch == self.search.epochs and self.stage + 1 < len(self.settings.stages):
             row |= self._next(row["dropped"])
         return row
 
@@ -109,23 +120,28 @@ class StagedSearch:
         search, left = self.search, self.settings.stages[self.stage + 1].operations
         before = search.architecture.living
         alive = strongest(search.settings.space, search.strengths(), search.architecture.alive, left)
-        self.past = self._snapshots()
-        del search  # or its supernet would still be there when the next one comes
+        self.past, self.done = self._snapshots(), self.epoch
+        self.stopped += self._stop()
+        del search, self.search  # or its supernet would still be there when the next one comes
         self._begin(self.stage + 1, alive)
         now = self.search.architecture.living
         return {"alive": now, "dropped": dropped + before - now}
+
+    def _stop(self) -> list[str]:
+        return [f"stage {self.stage + 1}: {self.search.stopped}"] if self.search.stopped else []
 
     def _snapshots(self) -> list[Snapshot]:
         """Of all epochs up to now, and one from before the first."""
         return [*self.past, *(self.search.snapshots[1:] if self.past else self.search.snapshots)]
 
     def state_dict(self) -> dict[str, Any]:
-        return {"stage": self.stage, "past": self.past, "search": self.search.state_dict()}
+        over = {"past": self.past, "done": self.done, "stopped": self.stopped}
+        return {"stage": self.stage, **over, "search": self.search.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         if state["stage"] != self.stage:
             self._begin(state["stage"])
-        self.past = state["past"]
+        self.past, self.done, self.stopped = state["past"], state["done"], state["stopped"]
         self.search.load_state_dict(state["search"])
 
     def weights(self) -> dict[str, Tensor]:
@@ -134,4 +150,7 @@ class StagedSearch:
 
     def result(self) -> Result:
         """The genotype that the last stage stands for, and what was known of all operations in all epochs."""
-        return self.search.result(self._snapshots())
+        found = self.search.result(self._snapshots())
+        last = (self.search.stopped,) if self.search.stopped else ()
+        remarks = [remark for remark in found.remarks if remark not in last]
+        return dataclasses.replace(found, remarks=(*self.stopped, *self._stop(), *remarks))

@@ -1,15 +1,22 @@
 """Space, the first choice: what every search space offers to the search, whatever it is made of."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from nascore.base.config import Settings
+from nascore.base.answers import Answer
+from nascore.base.errors import ConfigError
 from nascore.networks.genotypes import AnyGenotype, Arrow
+from nascore.relaxations.architecture import Architecture
+from nascore.relaxations.base import Relaxation
+
+Masks = Mapping[str, Tensor]  # cell type -> bools (edges, operations), on the CPU: what is alive
+Strengths = Mapping[str, Tensor]  # cell type -> (edges, operations), on the CPU, 0 where not alive
 
 
-class Space(Settings):
+class Space(Answer):
     """Base of the spaces.
 
     A supernet is a module called as `supernet(images, weights)`, where `weights` maps each cell type to its
@@ -17,6 +24,9 @@ class Space(Settings):
     """
 
     operations: tuple[str, ...]
+
+    parallel: ClassVar[bool] = False  # whether a genotype may have several operations on one edge
+    knows_costs: ClassVar[bool] = False  # whether `costs` says what operations cost
 
     def check_operations(self, known: Iterable[str]) -> None:
         """Raise `ConfigError` unless the operations are different ones out of `known`, and more than `none`."""
@@ -40,6 +50,18 @@ class Space(Settings):
     def shapes(self) -> dict[str, tuple[int, int]]:
         """Cell type -> (edges, operations): the shape of its architecture parameters."""
         return dict.fromkeys(self.cell_types(), (len(self.edges()), len(self.operations)))
+
+    def architecture(
+        self, relaxation: Relaxation, generator: torch.Generator, std: float = 1e-3, mean: float = 0.0
+    ) -> Architecture:
+        """Fresh architecture parameters of this space, see `Architecture`."""
+        return Architecture(relaxation, self.cell_types(), self.edges(), self.operations, generator, std, mean)
+
+    def costs(self, image: tuple[int, int, int]) -> dict[str, Tensor]:
+        """Cell type -> multiply-adds, (edges, operations), of each operation on each edge over all cells of the type,
+        for one image (channels, height, width). Raises `ConfigError` in spaces that do not know.
+        """
+        raise ConfigError(f"a {type(self).__name__} does not say what its operations cost")
 
     def supernet(self, in_channels: int, classes: int) -> nn.Module:
         """The network whose weights all architectures share, freshly initialised from torch's generator."""

@@ -1,16 +1,20 @@
 """The DARTS space: cells whose every edge may hold any candidate operation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar
 
 import torch
+from torch import Tensor
 
 from nascore.networks import operations
-from nascore.networks.cell_stack import Stem, check_layout, default_reductions
+from nascore.networks.cell_stack import STEMS, Stem, check_layout, default_reductions
 from nascore.networks.cells import INPUTS, Cell, Genotype, cell_types
 from nascore.networks.genotypes import Arrow
 from nascore.networks.operations import OPERATIONS
 from nascore.spaces.base import Space
+from nascore.spaces.costs import CostCounter, Size, halved, summed
 from nascore.supernets.fast_cells import FastCellSupernet
+from nascore.supernets.plain_cells import CellSupernet
 
 _IDENTITY: tuple[Arrow, ...] = (("skip_connect", 0, INPUTS), ("skip_connect", 1, INPUTS))
 
@@ -19,6 +23,10 @@ class CellSpace(Space):
     """Cells of `nodes` intermediate nodes, each summing a mixed operation from every node before it (DARTS, 2.1)."""
 
     operations: tuple[str, ...] = operations.DARTS
+
+    parallel: ClassVar[bool] = True
+    knows_costs: ClassVar[bool] = True
+
     nodes: int = 4
     cells: int = 8
     channels: int = 16
@@ -41,6 +49,22 @@ class CellSpace(Space):
 
     def supernet(self, in_channels: int, classes: int) -> FastCellSupernet:
         return FastCellSupernet(self, in_channels, classes)
+
+    def costs(self, image: tuple[int, int, int]) -> dict[str, Tensor]:
+        """See `Space`; edges on which a mixed operation computes a part of the channels cost as little."""
+        channels, *size = image
+        with torch.random.fork_rng(devices=[]):
+            supernet = self.supernet(channels, classes=2)
+        for _ in range(STEMS[self.stem].halvings):
+            size = halved(tuple(size))
+        return summed(self._costs(supernet, tuple(size)))
+
+    @staticmethod
+    def _costs(supernet: CellSupernet, size: Size) -> Iterator[tuple[str, Tensor]]:
+        counter = CostCounter()
+        for kind, cell in zip(supernet.kinds, supernet.cells, strict=True):
+            yield kind, counter.cell(cell, size)
+            size = halved(size) if cell.stride == 2 else size
 
     def genotype(self, chosen: Mapping[str, Sequence[Arrow]]) -> Genotype:
         """See `Space`. A node that nothing leads to is left out, with what reads it; a cell of which nothing is left

@@ -1,12 +1,15 @@
 """The space of NAS-Bench-201: one cell of six edges and five operations, whose 15,625 true accuracies are known."""
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import torch
+from torch import Tensor
 
 from nascore.networks.benchmark_cells import EDGES, OPERATIONS, OUTPUT, BenchmarkCell
 from nascore.networks.genotypes import Arrow
 from nascore.spaces.base import Space
+from nascore.spaces.costs import CostCounter, halved, summed
 from nascore.supernets.fast_cells import FastBenchmarkSupernet
 
 
@@ -14,6 +17,9 @@ class NasBench201(Space):
     """Dong and Yang 2020: `cells` cells in each of three stages, with fixed residual reductions between them."""
 
     operations: tuple[str, ...] = OPERATIONS
+
+    knows_costs: ClassVar[bool] = True
+
     cells: int = 5
     channels: int = 16
 
@@ -35,6 +41,16 @@ class NasBench201(Space):
 
     def supernet(self, in_channels: int, classes: int) -> FastBenchmarkSupernet:
         return FastBenchmarkSupernet(self, in_channels, classes)
+
+    def costs(self, image: tuple[int, int, int]) -> dict[str, Tensor]:
+        """See `Space`."""
+        channels, height, width = image
+        with torch.random.fork_rng(devices=[]):
+            cells = self.supernet(channels, classes=2).cells
+        counter, size = CostCounter(), (height, width)
+        sizes = [size, halved(size), halved(halved(size))]
+        stages = [size for size in sizes for _ in range(self.cells)]
+        return summed(("cell", counter.cell(cell, size)) for cell, size in zip(cells, stages, strict=True))
 
     def genotype(self, chosen: Mapping[str, Sequence[Arrow]]) -> BenchmarkCell:
         operations = {(source, target): name for name, source, target in chosen["cell"]}

@@ -3,6 +3,12 @@
 from nascore.supernets.fast_blocks import FastBlockSupernet as FastBlockSupernet
 from nascore.supernets.fast_cells import FastBenchmarkSupernet as FastBenchmarkSupernet
 from nascore.supernets.fast_cells import FastCellSupernet as FastCellSupernet
+from nascore.supernets.fast_cells import FastSearchCell as FastSearchCell
 from nascore.supernets.plain_blocks import BlockSupernet as BlockSupernet
 from nascore.supernets.plain_cells import BenchmarkSupernet as BenchmarkSupernet
 from nascore.supernets.plain_cells import CellSupernet as CellSupernet
+from nascore.supernets.plain_cells import SearchCell as SearchCell
+from nascore.supernets.sharing import State as State
+from nascore.supernets.sharing import Sum as Sum
+from nascore.supernets.sharing import as_it_is as as_it_is
+from nascore.supernets.sharing import computes as computes

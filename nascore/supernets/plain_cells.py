@@ -1,7 +1,7 @@
 """The supernets in their plain form, written to be read: the reference that the fast form is held against."""
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from nascore.networks import operations
 from nascore.networks.cell_stack import CellStack, Stem
 from nascore.networks.cells import INPUTS
+from nascore.networks.operations import NormalisedPool
 from nascore.networks.residual_stack import ResidualStack
 from nascore.relaxations.base import EdgeWeights
 
@@ -42,9 +43,9 @@ class MixedOperation(nn.Module):
 
     def __init__(self, names: Sequence[str], channels: int, stride: int, pools_normalised: bool):
         super().__init__()
-        self.candidates = nn.ModuleList(
-            operations.build(name, channels, stride, searching=pools_normalised or "pool" not in name) for name in names
-        )
+        made = [operations.build(name, channels, stride, searching=True) for name in names]
+        bare = (each[0] if isinstance(each, NormalisedPool) and not pools_normalised else each for each in made)
+        self.candidates = nn.ModuleList(bare)
 
     def forward(self, x: Tensor, weights: Tensor, active: list[bool]) -> Tensor | None:
         """(N, C, H, W) and the edge's weights (operations,) -> the mixture, or None where nothing is active."""
@@ -76,7 +77,7 @@ class SearchCell(nn.Module):
     ):
         super().__init__()
         self.operations, self.inputs, self.nodes, self.stride = tuple(names), inputs, nodes, stride
-        self.last_node, self.outputs = last_node, 1 if last_node else nodes
+        self.channels, self.last_node, self.outputs = channels, last_node, 1 if last_node else nodes
         sources = [source for node in range(inputs, inputs + nodes) for source in range(node)]
         self.edges = nn.ModuleList(
             MixedOperation(names, channels, stride if source < inputs else 1, pools_normalised) for source in sources
@@ -104,26 +105,32 @@ class SearchCell(nn.Module):
 
 
 class CellSupernet(CellStack):
-    """Stem, `space.cells` cells that share their architecture parameters by type, pooling and a classifier."""
+    """Stem, `layout.cells` cells that share their architecture parameters by type, pooling and a classifier.
+
+    `cell` makes a cell from the arguments of `SearchCell`: another kind of it, for mixed operations of another kind.
+    """
 
     cell = SearchCell
 
-    def __init__(self, space: CellLayout, in_channels: int, classes: int):
+    def __init__(
+        self, layout: CellLayout, in_channels: int, classes: int, cell: Callable[..., SearchCell] | None = None
+    ):
+        make = cell or self.cell
         super().__init__(
-            lambda at, kind, channels: self.cell(
-                space.operations,
+            lambda at, kind, channels: make(
+                layout.operations,
                 inputs=INPUTS,
-                nodes=space.nodes,
+                nodes=layout.nodes,
                 channels=channels,
                 stride=2 if kind == "reduce" else 1,
             ),
-            cells=space.cells,
-            channels=space.channels,
+            cells=layout.cells,
+            channels=layout.channels,
             classes=classes,
             in_channels=in_channels,
-            reductions=space.reductions,
-            normal_types=space.normal_types,
-            stem=space.stem,
+            reductions=layout.reductions,
+            normal_types=layout.normal_types,
+            stem=layout.stem,
             affine=False,
         )
 

@@ -4,7 +4,7 @@ import torch
 from nascore.base.errors import ConfigError
 from nascore.derivation import EveryEdge, StrongestEdges, StrongestGroups, StrongestPairs
 from nascore.networks import Cell, Genotype
-from nascore.pruning import Pruning
+from nascore.pruning import Pruning, Seen
 from nascore.spaces import CellSpace, NasBench201
 
 SPACE = CellSpace(nodes=2, cells=3, operations=("none", "skip_connect", "sep_conv_3x3"))
@@ -185,4 +185,4 @@ def test_a_nas_bench_201_cell():
 
 def test_no_pruning_keeps_everything():
     alive = {"normal": torch.ones(2, 2, dtype=torch.bool)}
-    assert Pruning().keep(SPACE, {"normal": torch.zeros(2, 2)}, alive, 1) is alive
+    assert Pruning().keep(Seen(SPACE, {"normal": torch.zeros(2, 2)}, alive, 1)) is alive

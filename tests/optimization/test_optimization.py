@@ -10,10 +10,8 @@ from torch.nn import functional as F
 
 from nascore.base.config import override
 from nascore.base.errors import ConfigError
-from nascore.optimization import Bilevel, SingleLevel, unrolled_gradient
-from nascore.optimization.base import frozen_statistics
+from nascore.optimization import Bilevel, SingleLevel, frozen_statistics, unrolled_gradient
 from nascore.relaxations import Softmax
-from nascore.relaxations.architecture import Architecture
 from nascore.search.problem import SearchProblem
 from nascore.spaces import CellSpace
 from nascore.supernets import CellSupernet
@@ -32,10 +30,10 @@ def problem(seed=0):
         for name, child in module.named_children():
             if isinstance(child, nn.ReLU):
                 setattr(module, name, nn.SiLU())
-    architecture = Architecture(SPACE.shapes(), torch.Generator().manual_seed(seed), 0.5)
+    architecture = SPACE.architecture(Softmax(), torch.Generator().manual_seed(seed), 0.5)
     for alpha in architecture.parameters():
         alpha.data = alpha.data.double()
-    made = SearchProblem(supernet, architecture, Softmax(), torch.Generator())
+    made = SearchProblem(supernet, architecture, torch.Generator())
     batches = [(torch.randn(6, 1, 6, 6).double(), torch.arange(6) % 3) for _ in range(2)]
     optimizer = torch.optim.SGD(made.weights, 0.05, momentum=0.9, weight_decay=3e-2)
     made.loss(batches[0])[0].backward()
@@ -51,7 +49,7 @@ def exact_gradient(made, train, valid, optimizer):
     names = [name for name, _ in made.supernet.named_parameters()]
 
     def loss(weights, batch):
-        mixed = made.architecture.weights(made.relaxation, 0.0, made.generator)
+        mixed = made.architecture.weights(made.generator)
         named = dict(zip(names, weights, strict=True))
         return F.cross_entropy(functional_call(made.supernet, named, (batch[0], mixed)), batch[1])
 
@@ -72,7 +70,7 @@ def test_second_order_is_the_exact_hypergradient(seed):
     with frozen_statistics(made.supernet):
         exact = exact_gradient(made, train, valid, optimizer)
         direct = torch.autograd.grad(made.loss(valid)[0], made.alphas)
-        approximate, _ = stepper._gradient(train, valid)
+        approximate, _ = stepper._unrolled(train, valid)
     for e, a, d in zip(exact, approximate, direct, strict=True):
         # a finite difference of radius 0.01 is good to a few parts in a thousand; the first order is far from it
         assert (e - a).norm() < 5e-3 * e.norm() < 0.05 * (e - d).norm()
@@ -118,8 +116,10 @@ def test_a_quadratic_problem_is_solved_to_rounding():
 
 
 def test_first_order_is_the_plain_gradient():
-    made, (train, valid), optimizer = problem()
-    found, seen = Bilevel(order=1).start(made, optimizer, 5.0)._gradient(train, valid)
+    made, (_, valid), optimizer = problem()
+    stepper, found = Bilevel(order=1).start(made, optimizer, 5.0), []
+    stepper.update_architecture = found.extend
+    seen = stepper.step_architecture(valid)
     expected = torch.autograd.grad(made.loss(valid)[0], made.alphas)
     assert all(torch.equal(f, e) for f, e in zip(found, expected, strict=True))
     assert torch.equal(seen.loss, made.loss(valid)[0].detach()) and seen.images == 6
@@ -162,7 +162,7 @@ def test_statistics_move_by_one_pass_a_step(optimization):
     if isinstance(optimization, Bilevel):  # alpha moved before the weights' pass
         weights = made.architecture
     with torch.no_grad():
-        twin(train[0], weights.weights(made.relaxation, 0.0, made.generator))
+        twin(train[0], weights.weights(made.generator))
     for name, expected in twin.named_buffers():
         torch.testing.assert_close(made.supernet.get_buffer(name), expected, rtol=0, atol=0, msg=name)
 

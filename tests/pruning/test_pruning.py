@@ -3,7 +3,7 @@ import torch
 
 from nascore.base.errors import ConfigError
 from nascore.optimization import Bilevel, SingleLevel
-from nascore.pruning import Gradual, Zeros, strongest
+from nascore.pruning import Gradual, Seen, Zeros, strongest
 from nascore.recipes import darts
 from nascore.relaxations import Entmax
 from nascore.spaces import CellSpace
@@ -20,15 +20,15 @@ def start(**overrides):
 
 
 def test_zeros_are_dropped_and_the_dead_stay_dead():
-    kept = Zeros().keep(SPACE, STRENGTHS, ALIVE, 1)["normal"]
+    kept = Zeros().keep(Seen(SPACE, STRENGTHS, ALIVE, 1))["normal"]
     assert kept.tolist() == [[False, True, True], [False, False, True]]
-    revived = Zeros().keep(SPACE, {"normal": torch.ones(2, 3)}, ALIVE, 1)["normal"]
+    revived = Zeros().keep(Seen(SPACE, {"normal": torch.ones(2, 3)}, ALIVE, 1))["normal"]
     assert torch.equal(revived, ALIVE["normal"])
 
 
 def test_nothing_is_dropped_during_the_warm_up():
     pruning = Zeros(warm_up=2)
-    assert [pruning.keep(SPACE, STRENGTHS, ALIVE, epoch) is ALIVE for epoch in (1, 2, 3)] == [True, True, False]
+    assert [pruning.keep(Seen(SPACE, STRENGTHS, ALIVE, epoch)) is ALIVE for epoch in (1, 2, 3)] == [True, True, False]
     with pytest.raises(ConfigError):
         Zeros(warm_up=-1)
 
@@ -79,13 +79,13 @@ WHOLE = {"normal": torch.ones(2, 3, dtype=torch.bool)}
 
 
 def test_each_edge_loses_its_weakest_operation():
-    kept = Gradual().keep(SPACE, EVEN, WHOLE, 40)["normal"]
+    kept = Gradual().keep(Seen(SPACE, EVEN, WHOLE, 40))["normal"]
     assert kept.tolist() == [[True, False, True], [False, True, True]]
 
 
 def test_the_dead_are_not_dropped_again_and_the_last_one_stays():
     alive = {"normal": torch.tensor([[False, True, True], [False, False, True]])}
-    kept = Gradual().keep(SPACE, EVEN, alive, 40)["normal"]
+    kept = Gradual().keep(Seen(SPACE, EVEN, alive, 40))["normal"]
     assert kept.tolist() == [[False, False, True], [False, False, True]]
 
 
@@ -93,7 +93,7 @@ def test_the_dead_are_not_dropped_again_and_the_last_one_stays():
 def test_none_does_not_stay_alone_unless_it_may(keep_usable):
     alive = {"normal": torch.tensor([[True, True, False], [True, False, True]])}  # `none` and one other
     strengths = {"normal": torch.tensor([[0.9, 0.1, 0.0], [0.2, 0.0, 0.8]])}
-    kept = Gradual(keep_usable=keep_usable).keep(SPACE, strengths, alive, 40)["normal"]
+    kept = Gradual(keep_usable=keep_usable).keep(Seen(SPACE, strengths, alive, 40))["normal"]
     assert kept.tolist() == [[not keep_usable, keep_usable, False], [False, False, True]]
 
 
@@ -102,7 +102,7 @@ def test_the_papers_epochs_leave_one_operation_after_160():
     pruned = []
     for epoch in range(1, 201):
         strengths = {"normal": torch.rand(14, 8, generator=torch.Generator().manual_seed(epoch))}
-        kept = Gradual().keep(space, strengths, alive, epoch)
+        kept = Gradual().keep(Seen(space, strengths, alive, epoch))
         if not torch.equal(kept["normal"], alive["normal"]):
             assert (alive["normal"].sum(dim=1) - kept["normal"].sum(dim=1) == 1).all()
             pruned.append(epoch)
@@ -114,7 +114,7 @@ def test_the_papers_epochs_leave_one_operation_after_160():
 def test_it_may_leave_more_than_one():
     alive = WHOLE
     for epoch in (40, 60, 80):
-        alive = Gradual(left=2).keep(SPACE, EVEN, alive, epoch)
+        alive = Gradual(left=2).keep(Seen(SPACE, EVEN, alive, epoch))
     assert alive["normal"].tolist() == [[True, False, True], [False, True, True]]
     with pytest.raises(ConfigError):
         Gradual(left=0)

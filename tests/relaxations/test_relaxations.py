@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nascore.base.errors import ConfigError
-from nascore.relaxations import Entmax, GumbelSoftmax, Softmax
+from nascore.relaxations import Context, Entmax, GumbelSoftmax, Softmax
 
 
 @given(st.integers(0, 2**31), st.integers(1, 6), st.integers(1, 8))
@@ -12,7 +12,7 @@ def test_softmax_weights_sum_to_one_over_what_lives(seed, edges, operations):
     generator = torch.Generator().manual_seed(seed)
     alpha = 3 * torch.randn(edges, operations, generator=generator, dtype=torch.float64)
     alive = torch.rand(edges, operations, generator=generator) > 0.4
-    values, active = Softmax().weights(alpha, alive, 0.0, generator)
+    values, active, _ = Softmax().weights(alpha, alive, generator)
     assert active is None and not values[~alive].any()
     torch.testing.assert_close(values.sum(dim=1), alive.any(dim=1).double())
     for edge in range(edges):
@@ -74,9 +74,13 @@ def test_sparsity_may_grow_through_the_search():
     z, alive = torch.tensor([[0.6, 0.0, 0.0]]), torch.ones(1, 3, dtype=torch.bool)
     growing = Entmax(alpha=1.0, final_alpha=3.0)
     assert growing.anneals and not Entmax().anneals
-    counts = [int((growing.strengths(z, alive, progress) > 0).sum()) for progress in (0.0, 0.25, 0.5, 1.0)]
+
+    def at(progress):
+        return growing.strengths(z, alive, Context(progress=progress))
+
+    counts = [int((at(progress) > 0).sum()) for progress in (0.0, 0.25, 0.5, 1.0)]
     assert counts == [3, 3, 3, 1]
-    torch.testing.assert_close(growing.strengths(z, alive, 0.5), Entmax(alpha=2.0).strengths(z, alive))
+    torch.testing.assert_close(at(0.5), Entmax(alpha=2.0).strengths(z, alive))
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -97,7 +101,7 @@ def test_draws_come_as_often_as_their_probabilities(generator):
     alive = torch.tensor([[True] * 4, [True, True, True, False]])
     draws, counts = 4000, torch.zeros(2, 4)
     for _ in range(draws):
-        counts += GumbelSoftmax().weights(alpha, alive, 0.5, generator).active
+        counts += GumbelSoftmax().weights(alpha, alive, generator, Context(progress=0.5)).active
     expected = draws * Softmax().strengths(alpha, alive)
     squares = ((counts - expected) ** 2 / expected.clamp(min=1e-9)).sum(dim=1)
     assert counts[1, 3] == 0 and squares[0] < 16.27 and squares[1] < 13.82
@@ -110,7 +114,7 @@ def test_a_hard_draw_computes_one_operation_with_the_gradient_of_the_soft_one():
     gradients = []
     for hard in (True, False):
         generator = torch.Generator().manual_seed(3)
-        values, active = GumbelSoftmax(hard=hard).weights(alpha, alive, 0.9, generator)
+        values, active, _ = GumbelSoftmax(hard=hard).weights(alpha, alive, generator, Context(progress=0.9))
         gradients.append(torch.autograd.grad((values * towards).sum(), alpha)[0])
         if hard:
             assert active.sum(dim=1).tolist() == [1, 1, 0] and not active[~alive].any()

@@ -73,9 +73,9 @@ def test_alpha_and_weights_both_learn():
 class FirstOnly(Pruning):
     """Lets everything die but each edge's first two operations, after the first epoch."""
 
-    def keep(self, space, strengths, alive, epoch):
-        assert epoch >= 1
-        return {kind: mask & (torch.arange(mask.shape[1]) < 2) for kind, mask in alive.items()}
+    def keep(self, seen):
+        assert seen.epoch >= 1 and seen.seconds >= 0 and len(seen.history) == seen.epoch
+        return {kind: mask & (torch.arange(mask.shape[1]) < 2) for kind, mask in seen.alive.items()}
 
 
 def test_what_a_pruning_drops_is_never_computed_again(monkeypatch):
@@ -114,10 +114,10 @@ def test_a_search_in_bfloat16_stays_near_the_one_in_float32():
 
 def test_progress_runs_from_0_to_1():
     search = start(epochs=2)
-    seen = [search.problem.progress]
+    seen = [search.architecture.progress]
     for _ in range(2):
         search.run_epoch()
-        seen.append(search.problem.progress)
+        seen.append(search.architecture.progress)
     assert seen == [0, 0.5, 1]
 
 

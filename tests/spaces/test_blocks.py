@@ -19,7 +19,7 @@ from nascore.optimization import (
     connection_mac,
     measured_latency,
 )
-from nascore.pruning import Isolated
+from nascore.pruning import Isolated, Seen
 from nascore.recipes import dso_nas, find
 from nascore.relaxations import EdgeWeights, Scales
 from nascore.spaces import BlockSpace
@@ -211,10 +211,10 @@ def test_isolated_prunes_zeros_and_what_hangs_on_them():
     strengths = {"block": torch.ones(len(SMALL.edges()), 1)}
     for edge in ((0, 1), (3, 5)):
         strengths["block"][SMALL.edges().index(edge)] = 0.0
-    left = Isolated().keep(SMALL, strengths, alive, epoch=1)["block"]
+    left = Isolated().keep(Seen(SMALL, strengths, alive, epoch=1))["block"]
     kept = [edge for edge, lives in zip(SMALL.edges(), left[:, 0].tolist(), strict=True) if lives]
     assert kept == [(0, 2), (0, 4), (2, 4), (2, 5), (4, 5)]
-    assert Isolated(warm_up=1).keep(SMALL, strengths, alive, epoch=1)["block"].all()
+    assert Isolated(warm_up=1).keep(Seen(SMALL, strengths, alive, epoch=1))["block"].all()
 
 
 def start(recipe="dso-share", **overrides):

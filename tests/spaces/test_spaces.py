@@ -10,7 +10,6 @@ from nascore.base.config import override
 from nascore.base.errors import ConfigError
 from nascore.networks import default_reductions, kinds
 from nascore.relaxations import EdgeWeights, Softmax
-from nascore.relaxations.architecture import Architecture
 from nascore.spaces import CellSpace, NasBench201
 from nascore.supernets import BenchmarkSupernet, CellSupernet, FastBenchmarkSupernet, FastCellSupernet
 
@@ -168,7 +167,7 @@ def test_spaces_that_make_no_sense_are_refused(overrides):
 
 
 def test_architecture_parameters_follow_the_generator_and_survive_a_round_trip():
-    first, second = (Architecture(SMALL.shapes(), torch.Generator().manual_seed(s), 1e-3) for s in (0, 1))
+    first, second = (SMALL.architecture(Softmax(), torch.Generator().manual_seed(s), 1e-3) for s in (0, 1))
     assert 0 < first.alpha["normal"].std() < 3e-3
     second.keep({kind: mask.logical_and(torch.arange(8) > 2) for kind, mask in second.alive.items()})
     state = copy.deepcopy(second.state_dict())
@@ -179,11 +178,11 @@ def test_architecture_parameters_follow_the_generator_and_survive_a_round_trip()
 
 
 def test_what_died_stays_dead():
-    architecture = Architecture(SMALL.shapes(), torch.Generator(), 1.0)
+    architecture = SMALL.architecture(Softmax(), torch.Generator(), 1.0)
     none = {kind: torch.zeros_like(mask) for kind, mask in architecture.alive.items()}
     every = {kind: torch.ones_like(mask) for kind, mask in architecture.alive.items()}
     assert architecture.keep(every) == 0
     assert architecture.keep(none) == 2 * 5 * 8
     assert architecture.keep(every) == 0
     assert not any(mask.any() for mask in architecture.alive.values())
-    assert not any(value.any() for value in architecture.strengths(Softmax()).values())
+    assert not any(value.any() for value in architecture.strengths().values())

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from nascore.networks.operations import OPERATIONS
-from nascore.optimization import unrolled_gradient
-from nascore.optimization.base import frozen_statistics
+from nascore.optimization import frozen_statistics, unrolled_gradient
 from nascore.relaxations import EdgeWeights
 from nascore.spaces import BlockSpace, CellSpace, NasBench201
 from nascore.spaces.blocks import CANDIDATES
