@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar, Protocol
 
+import torch
 from torch import Tensor
 
 from nascore.base.answers import Answer
@@ -19,6 +20,7 @@ class Trained(Protocol):
 
     space: Space
     alive: Masks
+    draws: torch.Generator  # on the CPU, for a derivation's own
 
     def weights(self, alive: Masks) -> dict[str, Tensor]:
         """The architecture weights, without randomness, as they would be if `alive` were all that lives."""

@@ -304,10 +304,12 @@ class Search:
         with torch.random.fork_rng(devices=[]):
             supernet = space.supernet(info.channels, info.classes)
         supernet.load_state_dict(self.problem.supernet.state_dict())
-        draws = torch.Generator(self.device).manual_seed(_seed(*self.seeds, _DERIVATION))
-        train = settings.training_batches(self.images, draws, self._halves()[0])
-        supernet = supernet.to(self.device)
-        return TrainedSupernet(space, self.architecture, supernet, settings, train, self.held_out, self.device)
+        seed = _seed(*self.seeds, _DERIVATION)
+        train = settings.training_batches(
+            self.images, torch.Generator(self.device).manual_seed(seed), self._halves()[0]
+        )
+        parts = (space, self.architecture, supernet.to(self.device), settings, train, self.held_out, self.device)
+        return TrainedSupernet(*parts, torch.Generator().manual_seed(seed))
 
     def _history(self, snapshots: Sequence[Snapshot]) -> ArchitectureHistory:
         space = self.settings.space

@@ -28,10 +28,11 @@ class TrainedSupernet:
         train: data.AnyBatches,
         held_out: data.AnyBatches | None,
         device: torch.device,
+        draws: torch.Generator,
     ):
         self.space, self.alive = space, architecture.alive
         self._architecture, self._supernet, self._settings = architecture, supernet, settings
-        self._train, self._held_out, self._device = train, held_out, device
+        self._train, self._held_out, self._device, self.draws = train, held_out, device, draws
         self._optimizer = settings.optimizer(supernet.parameters())
 
     def weights(self, alive: Masks) -> dict[str, Tensor]:

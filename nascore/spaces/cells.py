@@ -57,7 +57,8 @@ class CellSpace(Space):
             supernet = self.supernet(channels, classes=2)
         for _ in range(STEMS[self.stem].halvings):
             size = halved(tuple(size))
-        return summed(self._costs(supernet, tuple(size)))
+        none = dict.fromkeys(self.cell_types(), torch.zeros(len(self.edges()), len(self.operations)))
+        return none | summed(self._costs(supernet, tuple(size)))  # a type that no cell has costs nothing
 
     @staticmethod
     def _costs(supernet: CellSupernet, size: Size) -> Iterator[tuple[str, Tensor]]:

@@ -39,7 +39,7 @@ class FastSearchCell(SearchCell):
                 self._add_edge(total, state, edge, active[edge], scales)
                 edge += 1
             summed = total.value() if total else self.nothing([state.x for state in states[: self.inputs]])
-            states.append(self.state(self.join(summed, states, first, weights)))
+            states.append(self.state(channels_last(self.join(summed, states, first, weights))))
         return self.output([state.whole for state in states])
 
     def _add_edge(self, total: Sum, state: State, edge: int, active: list[bool], scales: tuple[Tensor, ...]) -> None:
