@@ -33,6 +33,9 @@ class TrainedSupernet:
         self.space, self.alive = space, architecture.alive
         self._architecture, self._supernet, self._settings = architecture, supernet, settings
         self._train, self._held_out, self._device, self.draws = train, held_out, device, draws
+        with torch.no_grad():
+            drawn = architecture.weights(torch.Generator(device))
+        self._edges = {kind: weights.edges for kind, weights in drawn.items()}
         self._optimizer = settings.optimizer(supernet.parameters())
 
     def weights(self, alive: Masks) -> dict[str, Tensor]:
@@ -63,7 +66,14 @@ class TrainedSupernet:
                 self._optimizer.step()
 
     def _mixture(self, weights: Mapping[str, Tensor]) -> dict[str, EdgeWeights]:
-        return {kind: EdgeWeights(value.to(self._device), (value != 0).cpu()) for kind, value in weights.items()}
+        return {kind: self._weights_of(kind, value) for kind, value in weights.items()}
+
+    def _weights_of(self, kind: str, values: Tensor) -> EdgeWeights:
+        computed = values != 0
+        edges = self._edges[kind]
+        if edges is not None:  # what runs beside the candidates goes with an edge's last one
+            edges = edges * computed.any(dim=1).to(edges.device)
+        return EdgeWeights(values.to(self._device), computed.cpu(), edges)
 
     def _logits(self, images: Tensor, mixture: Mapping[str, EdgeWeights]) -> Tensor:
         with autocast(self._settings.precision, self._device):

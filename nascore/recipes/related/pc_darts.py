@@ -32,7 +32,9 @@ class PartialCell(FastSearchCell):
         beside = [state.whole[:, self.channels :] for state in states]
         if self.stride == 2:
             beside[: self.inputs] = [F.max_pool2d(x, 2, ceil_mode=True) for x in beside[: self.inputs]]
-        passed = sum(weights.edges[first + at] * x for at, x in enumerate(beside))
+        if weights.edges is not None:
+            beside = [weights.edges[first + at] * x for at, x in enumerate(beside)]
+        passed = sum(beside[1:], start=beside[0])
         x = torch.cat([summed, passed], dim=1)
         return x.unflatten(1, (self.parts, -1)).transpose(1, 2).flatten(1, 2)
 
