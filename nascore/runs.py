@@ -4,6 +4,7 @@
 """
 
 import math
+import re
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -12,7 +13,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from nascore.base import paths
+from nascore.base import paths, sources
 from nascore.base.config import Settings, digest, to_dict
 from nascore.base.errors import ConfigError, RunError
 from nascore.base.files import atomic_write
@@ -110,8 +111,20 @@ def keep(finished: Run) -> Path:
 
 def _hash(recipe: Recipe, seed: int, settings: Settings, after: Run | None) -> str:
     """Of all that decides the result. Defaults are left out, so that a new setting leaves old records theirs."""
-    decides = [recipe.name, seed, to_dict(settings, defaults=False), RECORD_VERSION]
+    decides: list[Any] = [recipe.name, seed, to_dict(settings, defaults=False), RECORD_VERSION]
+    used = sorted(sources.registered.keys() & set(_words(to_dict(settings))))
+    if used:  # readers' operations, in a space or a genotype
+        decides.append({"operations": {name: sources.fingerprint(sources.registered[name]) for name in used}})
     return digest([*decides, _identity(after)] if after else decides)
+
+
+def _words(shown: Any) -> Iterator[str]:
+    """The words of all strings in settings' dict: some genotypes are written as one string."""
+    if isinstance(shown, str):
+        yield from re.findall(r"\w+", shown)
+    elif isinstance(shown, (list, dict)):
+        for each in shown.values() if isinstance(shown, dict) else shown:
+            yield from _words(each)
 
 
 def _identity(run: Run) -> dict[str, str]:

@@ -8,11 +8,13 @@ import difflib
 import hashlib
 import json
 import math
+import sys
 import types
 import typing
 from dataclasses import dataclass
 from typing import Any
 
+from nascore.base import sources
 from nascore.base.errors import ConfigError
 
 
@@ -75,14 +77,16 @@ def to_dict(value: Any, *, defaults: bool = True) -> Any:
     """`value` as plain JSON types; a `Settings` becomes its fields and, under `type`, its class's name.
 
     Without `defaults`, fields that have their default value are left out: what remains is equal for settings that are
-    equal, and stays what it was when a class gets a new field that changes nothing unless it is given.
+    equal, and stays what it was when a class gets a new field that changes nothing unless it is given. A class from
+    outside this package is known by its module, too, and by a digest of its code under `source`. Raises `ConfigError`
+    where a field of its has that name.
     """
     if isinstance(value, Settings):
         fields = [
             field for field in dataclasses.fields(value) if defaults or getattr(value, field.name) != _default(field)
         ]
         shown = {field.name: to_dict(getattr(value, field.name), defaults=defaults) for field in fields}
-        return {"type": type(value).__name__} | shown
+        return _named(type(value)) | shown
     if hasattr(value, "to_dict"):
         return value.to_dict()
     if isinstance(value, tuple):
@@ -93,21 +97,62 @@ def to_dict(value: Any, *, defaults: bool = True) -> Any:
 def from_dict(data: Any) -> Any:
     """The settings that `to_dict` wrote, fields that are missing having their defaults; plain values as they are.
 
-    Raises `ConfigError` for a type or a field that there is not (in what is imported), or a wrong value.
+    A class from outside this package is the newest of its module and name, whatever `source` says. Raises `ConfigError`
+    for a type or a field that there is not (in what is imported), or a wrong value.
     """
     if isinstance(data, list):
         return tuple(map(from_dict, data))
     if not isinstance(data, dict) or "type" not in data:
         return data
-    kind = choose("kind of settings", data["type"], {kind.__name__: kind for kind in _kinds(Settings)})
-    given = {name: from_dict(value) for name, value in data.items() if name != "type"}
+    kind = _kind(data["type"])
+    names = data.keys() - {"type"} - ({"source"} if sources.outside(kind) else set())
+    given = {name: from_dict(value) for name, value in data.items() if name in names}
     for name in given:
         choose(f"{kind.__name__} setting", name, {field.name: field for field in dataclasses.fields(kind)})
     return kind(**given)
 
 
-def _kinds(of: type[Settings]) -> list[type[Settings]]:
-    return [of, *(kind for below in of.__subclasses__() for kind in _kinds(below))]
+def _named(kind: type[Settings]) -> dict[str, str]:
+    if not sources.outside(kind):
+        return {"type": kind.__name__}
+    if "source" in {field.name for field in dataclasses.fields(kind)}:
+        raise ConfigError(f"{kind.__name__}.source: records keep the digest of its code there; rename that field")
+    return {"type": sources.place(kind), "source": sources.fingerprint(kind)}
+
+
+def _kind(name: Any) -> type[Settings]:
+    """The class of that name; one from outside goes by its name alone, too, where there is no other of that name."""
+    known = _kinds(Settings)
+    if isinstance(name, str) and ":" in name and name not in known:
+        raise ConfigError(_not_imported(*name.split(":", 1)))
+    short: dict[str, list[str]] = {}
+    for full in known:
+        short.setdefault(full.rpartition(":")[2], []).append(full)
+    alone = {each: known[full[0]] for each, full in short.items() if len(full) == 1}
+    return choose("kind of settings", name, alone | known)
+
+
+def _not_imported(module: str, name: str) -> str:
+    if module in ("__main__", "__mp_main__"):
+        return f"settings {name} are of a script or notebook: run the cell that defines them, then try again"
+    if module in sys.modules:
+        return f"module {module} has no settings {name} any more: define them there, and import it again"
+    return f"settings {name} are of module {module}, which is not imported: `import {module}`, then try again"
+
+
+def _kinds(of: type[Settings]) -> dict[str, type[Settings]]:
+    """`of` and all classes below by the names that records have for them; the newest where one was defined again."""
+    found = {sources.place(of) if sources.outside(of) else of.__name__: of}
+    for below in of.__subclasses__():
+        for name, kind in _kinds(below).items():
+            if not (name in found and _is_current(found[name])):
+                found[name] = kind
+    return found
+
+
+def _is_current(kind: type) -> bool:
+    """Whether it is what its module has under its name: subclasses of several bases do not come in order of age."""
+    return getattr(sys.modules.get(kind.__module__), kind.__qualname__, None) is kind
 
 
 def _default(field: dataclasses.Field) -> Any:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nascore.base import sources
 from nascore.base.errors import ConfigError
 
 
@@ -193,7 +194,7 @@ def register(name: str, make: Maker) -> None:
         raise ConfigError(f"an operation's name is a word of letters, digits and underscores, not {name!r}")
     if name in _OWN:
         raise ConfigError(f"{name!r} is an operation of nascore's own: give yours another name")
-    OPERATIONS[name] = make
+    OPERATIONS[name] = sources.registered[name] = make
 
 
 def build_post_norm(name: str, channels: int, norm: Callable[[int], nn.Module]) -> nn.Sequential:

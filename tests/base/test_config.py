@@ -4,6 +4,7 @@ import pytest
 
 from nascore.base.config import Settings, digest, from_dict, override, to_dict
 from nascore.base.errors import ConfigError
+from nascore.base.sources import fingerprint
 
 
 class Inner(Settings):
@@ -66,16 +67,21 @@ def test_equal_settings_have_equal_hashes_whatever_they_were_written_as():
     assert digest(to_dict(Outer(epochs=4))) != digest(to_dict(Outer()))
 
 
+def named(kind):
+    """How records name a class from outside the package."""
+    return {"type": f"{__name__}:{kind.__name__}", "source": fingerprint(kind)}
+
+
 def test_without_defaults_only_what_was_changed_is_left():
-    assert to_dict(Outer(), defaults=False) == {"type": "Outer"}
+    assert to_dict(Outer(), defaults=False) == named(Outer)
     changed = Outer(epochs=4, inner=Inner(rate=2.0))
-    assert to_dict(changed, defaults=False) == {"type": "Outer", "epochs": 4, "inner": {"type": "Inner", "rate": 2.0}}
+    assert to_dict(changed, defaults=False) == named(Outer) | {"epochs": 4, "inner": named(Inner) | {"rate": 2.0}}
 
 
 def test_to_dict_is_json_and_names_the_classes():
     assert json.loads(json.dumps(to_dict(Outer()))) == {
-        "type": "Outer",
-        "inner": {"type": "Inner", "rate": 0.5},
+        **named(Outer),
+        "inner": {**named(Inner), "rate": 0.5},
         "epochs": 3,
         "names": ["a"],
         "size": None,
@@ -96,6 +102,9 @@ def test_settings_come_back_from_their_dict():
         ({"type": "Innr"}, "did you mean 'Inner'"),
         ({"type": "Inner", "rat": 1}, "did you mean 'rate'"),
         ({"type": "Inner", "rate": "x"}, "Inner.rate must be float"),
+        ({"type": "elsewhere:Inner", "source": "0"}, "not imported: `import elsewhere`"),
+        ({"type": "__main__:Inner"}, "run the cell that defines them"),
+        ({"type": f"{__name__}:Innr"}, f"module {__name__} has no settings Innr"),
         ({"type": ["Inner"]}, "unknown kind of settings"),
     ):
         with pytest.raises(ConfigError, match=said):

@@ -1,0 +1,306 @@
+"""The source of readers' code in a run's name: what is another run, and what is the same."""
+
+import importlib
+import json
+import subprocess
+import sys
+import textwrap
+
+import pytest
+import torch
+
+from nascore import runs
+from nascore.base import paths, sources
+from nascore.base.config import from_dict, to_dict
+from nascore.base.errors import ConfigError
+from nascore.base.sources import fingerprint
+from nascore.networks import operations
+from nascore.recipes import find
+from nascore.relaxations import Softmax
+from nascore.spaces import CellSpace
+
+HELPERS = """
+SHIFT = 1
+
+def scale(x):
+    return x * 2 + SHIFT
+
+def unused(x):
+    return x
+"""
+METHOD = '''
+import torch
+from torch.nn import functional as F
+import {helpers}
+from {helpers} import scale
+from nascore.base.config import Settings
+
+RATE = 0.5
+TABLE = {{"a": [1, 2]}}
+calls = 0
+
+class Base(Settings):
+    """What it is."""
+    rate: float = RATE
+
+    def start(self):
+        return 1
+
+class Method(Base):
+    """A relaxation."""
+    steps: int = 3
+
+    def weights(self, x):
+        """What it does."""
+        global calls
+        calls += 1
+        return F.softmax(self.later(scale(x)) + {helpers}.SHIFT, dim=-1)
+
+    def later(self, x):
+        return x + TABLE["a"][0] + (Method is Base)
+'''
+EDITS = {
+    "method": ("method", "x + TABLE", "x - TABLE"),
+    "helper": ("helpers", "x * 2", "x * 3"),
+    "helper's constant": ("helpers", "SHIFT = 1", "SHIFT = 2"),
+    "base": ("method", "return 1", "return 2"),
+    "default": ("method", "RATE = 0.5", "RATE = 0.25"),
+    "table": ("method", "[1, 2]", "[3, 2]"),
+    "import": ("method", "from torch.nn import functional as F", "from torch import nn as F"),
+}
+SAME = {
+    "comment": ("method", "    steps: int = 3", "    # how many\n    steps: int = 3  # steps"),
+    "docstring": ("method", "What it does.", "What it really does."),
+    "class docstring": ("method", '"""A relaxation."""', ""),
+    "layout": ("method", "+ (Method is Base)", "+ (\n            Method is Base\n        )"),
+    "unused": ("helpers", "return x\n", "return -x\n"),
+    "helper's comment": ("helpers", "def scale(x):", "# doubles\n\n\ndef scale(x):\n    'Twice.'"),
+}
+
+
+@pytest.fixture
+def imported(tmp_path, monkeypatch):
+    """Write a module and the helpers that it imports, and import it as from a new session."""
+    names = {"method": f"method_{tmp_path.name}", "helpers": f"helpers_{tmp_path.name}"}
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+    def write(edit=None):
+        texts = {"method": METHOD.format(helpers=names["helpers"]), "helpers": HELPERS}
+        if edit:
+            file, old, new = edit
+            assert texts[file].count(old) == 1
+            texts[file] = texts[file].replace(old, new)
+        for file, text in texts.items():
+            (tmp_path / f"{names[file]}.py").write_text(text)
+            sys.modules.pop(names[file], None)
+        importlib.invalidate_caches()
+        return importlib.import_module(names["method"])
+
+    yield write
+    for name in names.values():
+        sys.modules.pop(name, None)
+
+
+def run_name(settings, recipe="darts", seed=0):
+    return runs._hash(find(recipe), seed, settings, None)
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
+def test_an_edit_is_another_run(imported, edit):
+    before = imported()
+    first = fingerprint(before.Method), run_name(before.Method())
+    after = imported(edit)
+    assert fingerprint(after.Method) != first[0] and run_name(after.Method()) != first[1]
+
+
+@pytest.mark.parametrize("edit", SAME.values(), ids=SAME)
+def test_comments_docstrings_and_layout_are_the_same_run(imported, edit):
+    before = imported()
+    first = fingerprint(before.Method), run_name(before.Method())
+    after = imported(edit)
+    assert (fingerprint(after.Method), run_name(after.Method())) == first
+
+
+def test_what_a_run_changes_itself_does_not_change_its_name(imported):
+    module = imported()
+    before = fingerprint(module.Method)
+    module.Method().weights(torch.zeros(2))
+    module.TABLE["b"] = 3
+    assert module.calls == 1 and fingerprint(module.Method) == before
+
+
+def test_a_file_edited_after_its_import_does_not_count_as_what_runs(imported):
+    module = imported()
+    before = fingerprint(module.Method)
+    imported(EDITS["method"])
+    written = fingerprint(sys.modules[module.__name__].Method)
+    assert written != before and fingerprint(module.Method) not in (before, written)
+
+
+def test_settings_from_outside_come_back(imported):
+    module = imported()
+    method = module.Method(rate=0.1)
+    shown = json.loads(json.dumps(to_dict(method)))
+    assert shown["type"] == f"{module.__name__}:Method" and shown["source"] == fingerprint(module.Method)
+    assert from_dict(shown) == from_dict(shown | {"source": "of another day"}) == method
+    newest = imported(EDITS["method"])
+    assert type(from_dict(shown)) is newest.Method is not module.Method
+    assert to_dict(Softmax()) == {"type": "Softmax"}
+    assert sources.outside(module.Method) and not sources.outside(Softmax)
+
+
+def test_two_modules_classes_of_one_name_are_told_apart(imported, tmp_path):
+    one = imported()
+    (tmp_path / "twin_method.py").write_text((tmp_path / f"{one.__name__}.py").read_text())
+    two = importlib.import_module("twin_method")
+    try:
+        assert type(from_dict(to_dict(one.Method()))) is one.Method
+        assert type(from_dict(to_dict(two.Method()))) is two.Method
+        assert run_name(one.Method()) != run_name(two.Method())
+    finally:
+        del sys.modules["twin_method"]
+
+
+def test_what_is_not_imported_is_told_and_not_imported(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "never_imported.py").write_text("raise SystemExit")
+    with pytest.raises(ConfigError, match="`import never_imported`"):
+        from_dict({"type": "never_imported:Method", "source": "0"})
+
+
+def test_a_field_that_records_need_is_refused():
+    from nascore.base.config import Settings
+
+    class Reads(Settings):
+        source: str = "x"
+
+    with pytest.raises(ConfigError, match=r"Reads\.source.*rename"):
+        to_dict(Reads())
+
+
+# -- notebooks -------------------------------------------------------------------------------------------------------
+
+CELLS = '''
+import os, sys
+os.environ["IPYTHONDIR"] = sys.argv[1]
+from IPython.core.interactiveshell import InteractiveShell
+from nascore.base.config import Settings, from_dict, to_dict
+from nascore.base.sources import fingerprint
+
+shell = InteractiveShell.instance()
+
+def cell(text):
+    shell.run_cell(text, store_history=True).raise_error()
+    return fingerprint(shell.user_ns["Method"])
+
+HELPER = "from nascore.base.config import Settings\\ndef helper(x): return x * 2"
+CLASS = """class Method(Settings):
+    'What it is.'
+    rate: float = 0.5
+    def weights(self, x):
+        'Does it.'
+        return helper(x)"""
+shell.run_cell(HELPER).raise_error()
+first = cell(CLASS)
+shown = to_dict(shell.user_ns["Method"](rate=0.25))
+assert shown["type"] == "__main__:Method"
+assert cell(CLASS) == cell("x = 1\\n" + CLASS) == cell(CLASS.replace("Does it.", "Other.") + "  # more") == first
+assert from_dict(shown) == shell.user_ns["Method"](rate=0.25)  # the newest
+assert cell(CLASS.replace("0.5", "0.75")) != first and cell(CLASS.replace("helper(x)", "-helper(x)")) != first
+assert cell(CLASS) == first and cell(HELPER.replace("2", "3")) != first
+bare = cell("class Method(Settings):\\n    rate: float = 0.5")
+assert cell("class Method(Settings):\\n    rate: float = 0.25") != bare
+assert cell("class Method(Settings):\\n    rate: int = 5") != bare
+exec("class Method(Settings):\\n    def weights(self): return 1", shell.user_ns)  # nowhere written
+nowhere = fingerprint(shell.user_ns["Method"])
+exec("class Method(Settings):\\n    def weights(self): return 2", shell.user_ns)
+assert fingerprint(shell.user_ns["Method"]) != nowhere
+print(fingerprint(shell.user_ns["Method"]), first)
+'''
+
+
+def test_classes_of_notebook_cells_have_their_cells_source(tmp_path):
+    pytest.importorskip("IPython")
+    (tmp_path / "cells.py").write_text(CELLS)
+    said = set()
+    for _ in range(2):  # the same in each session, whatever the seed of hashes
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", tmp_path / "cells.py", tmp_path],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        said.add(done.stdout.splitlines()[-1])
+    assert len(said) == 1
+
+
+def test_a_script_s_own_classes(tmp_path):
+    text = """
+    from nascore.base.config import Settings, from_dict, to_dict
+    class Method(Settings):
+        def weights(self): return {value}  # {comment}
+    shown = to_dict(Method())
+    assert from_dict(shown) == Method() and shown["type"] == "__main__:Method"
+    print(shown["source"])
+    """
+    script = tmp_path / "script.py"
+
+    def source(**edit):
+        script.write_text(textwrap.dedent(text).format(**edit))
+        return subprocess.run([sys.executable, script], capture_output=True, text=True, check=True).stdout
+
+    assert source(value=1, comment="a") == source(value=1, comment="b") != source(value=2, comment="a")
+
+
+# -- operations ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def register():
+    yield operations.register
+    del operations.OPERATIONS["mine"], sources.registered["mine"]
+
+
+def make_with(kernel):
+    return lambda channels, stride, searching: torch.nn.Conv2d(channels, channels, kernel, stride, kernel // 2)
+
+
+def test_an_operation_s_source_is_part_of_the_run_that_has_it(register):
+    darts = find("darts").at("smoke")
+    plain = run_name(darts)
+
+    def with_operation():
+        space = CellSpace(operations=("none", "skip_connect", "mine"))
+        return run_name(find("darts").at("smoke", space=space))
+
+    register("mine", make_with(3))
+    first = with_operation()
+    register("mine", make_with(5))
+    other = with_operation()
+    register("mine", make_with(3))
+    assert with_operation() == first != other
+    register("mine", lambda channels, stride, searching: torch.nn.Identity())
+    assert with_operation() not in (first, other)
+    assert run_name(darts) == plain  # it has no such operation
+
+
+def test_an_operation_within_a_genotype_counts():
+    shown = {"genotype": {"nasbench201": "|mine~0|+|none~0|mine~1|"}, "names": ["a b"], "size": 3}
+    assert set(runs._words(shown)) >= {"mine", "none", "a", "b"} and "size" not in set(runs._words(shown))
+
+
+# -- the package's own -----------------------------------------------------------------------------------------------
+
+
+def test_the_names_of_committed_records_have_not_changed():
+    same = 0
+    for folder in sorted(paths.committed_runs().iterdir()):
+        config = json.loads((folder / "config.json").read_text())
+        if "after" not in config and config["settings"].get("genotype") is None:
+            settings = from_dict({name: value for name, value in config["settings"].items() if name != "genotype"})
+            assert folder.name.endswith(run_name(settings, config["recipe"], config["seed"])), folder.name
+            same += 1
+    assert same >= 10
