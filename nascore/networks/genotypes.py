@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from nascore.base.display import Displayed, picture_html
 from nascore.base.errors import GenotypeError, shortened
 
 Edge = tuple[str, int]  # (operation, source node)
@@ -13,7 +14,7 @@ Edge = tuple[str, int]  # (operation, source node)
 Arrow = tuple[str, int, int]  # (operation, source node, target node)
 
 
-class AnyGenotype:
+class AnyGenotype(Displayed):
     """What all kinds of genotype share: text and files, and that `read` knows them by the keys of their JSON form.
 
     A kind is a frozen dataclass `class Kind(AnyGenotype, keys=(...))` with `to_dict`, `from_dict` and `cells`.
@@ -37,6 +38,9 @@ class AnyGenotype:
     def cells(self) -> Mapping[str, Any]:
         """Cell type -> cell; a cell has `edges`, and what drawings ask of it: `inputs`, `output` and `arrows`."""
         raise NotImplementedError
+
+    def _html(self) -> str:
+        return picture_html(self)
 
     def to_json(self) -> str:
         return json.dumps(self.to_dict())

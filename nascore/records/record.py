@@ -16,7 +16,8 @@ import pandas as pd
 import torch
 
 from nascore.base import paths
-from nascore.base.errors import RunError
+from nascore.base.display import Displayed, beside_html, picture_html, table_html, title_html
+from nascore.base.errors import GenotypeError, RunError
 from nascore.networks import genotypes
 from nascore.networks.genotypes import AnyGenotype
 
@@ -83,7 +84,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(Displayed):
     """A finished run. Its files are read, and checked against their recorded hashes, when they are asked for."""
 
     path: Path
@@ -163,6 +164,21 @@ class Run:
             raise RunError(f"{paths.shown(self.path)} has no {name}: a run of {self.recipe} records none")
         _check_file(path, self.result["files"][name])
         return path
+
+    def _html(self) -> str:
+        about = {"recipe": self.recipe, "paper": self.config.get("paper", ""), "profile": self.profile}
+        about |= {"seed": self.seed, "dataset": self.settings.get("dataset", ""), "seconds": self.seconds}
+        numbers = {name: f"{value:,}" if isinstance(value, int) else value for name, value in self.metrics.items()}
+        tables = table_html(about.items()), table_html(numbers.items())
+        notes = "".join(title_html("note:", remark) for remark in self.remarks)
+        return title_html("Run", paths.shown(self.path)) + beside_html(*tables, self._picture()) + notes
+
+    def _picture(self) -> str:
+        try:
+            found = self.genotype
+        except GenotypeError as error:  # of an operation that is not registered here, say
+            return title_html("its genotype cannot be read:", str(error))
+        return "" if found is None else picture_html(found, share=0.8)
 
     def __repr__(self) -> str:
         return f"Run({paths.shown(self.path)})"

@@ -1,12 +1,14 @@
 """Space, the first choice: what every search space offers to the search, whatever it is made of."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import ClassVar
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from nascore.base.answers import Answer
+from nascore.base.display import Displayed, settings_items, table_html, title_html
 from nascore.base.errors import ConfigError
 from nascore.networks.genotypes import AnyGenotype, Arrow
 from nascore.relaxations.architecture import Architecture
@@ -16,7 +18,7 @@ Masks = Mapping[str, Tensor]  # cell type -> bools (edges, operations), on the C
 Strengths = Mapping[str, Tensor]  # cell type -> (edges, operations), on the CPU, 0 where not alive
 
 
-class Space(Answer):
+class Space(Displayed, Answer):
     """Base of the spaces.
 
     A supernet is a module called as `supernet(images, weights)`, where `weights` maps each cell type to its
@@ -74,3 +76,28 @@ class Space(Answer):
     def random(self, generator: torch.Generator) -> AnyGenotype:
         """A genotype drawn uniformly from those that the space's usual derivation can give."""
         raise NotImplementedError
+
+    def _html(self) -> str:
+        name, about = type(self).__name__, inspect.getdoc(type(self)) or ""
+        summary = "" if about.startswith(f"{name}(") else about.partition("\n\n")[0]  # a dataclass without one
+        return title_html(name, summary) + table_html(self._shown())
+
+    def _shown(self) -> Iterator[tuple[str, Any]]:
+        """Fields, then what the space is made of, as far as it says so."""
+        yield from ((name, value) for name, value in settings_items(self) if name != "operations")
+        made: dict[str, Callable[[], Any]] = {
+            "operations": lambda: self.operations,
+            "cell types": self.cell_types,
+            "edges of a cell": lambda: _arrows(self.edges()),
+        }
+        for name, of in made.items():
+            try:
+                yield name, of()
+            except (AttributeError, NotImplementedError):  # a space that is being written
+                continue
+
+
+def _arrows(edges: Sequence[tuple[int, int]], most: int = 20) -> str:
+    """How many edges there are, and the first of them."""
+    first = ", ".join(f"{source}→{target}" for source, target in edges[:most])
+    return f"{len(edges)}: {first}{', ...' if len(edges) > most else ''}"
