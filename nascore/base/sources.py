@@ -39,9 +39,9 @@ def fingerprint(obj: Any) -> str:
     """A short digest of the source of a class or function, and of all of a reader's that it refers to.
 
     It follows global names and attributes of modules to functions, classes and constants, unless they are of nascore,
-    the standard library or installed packages. Comments, docstrings and layout do not count. Not seen are: what is
-    imported within a function, attributes found by `getattr`, and what lists, dicts and sets hold that are not written
-    in the same file or cell.
+    the standard library or installed packages. `obj` may also be a `partial` or a callable object. Comments, docstrings
+    and layout do not count. Not seen are: what is imported within a function, attributes found by `getattr`, and what
+    lists, dicts and sets hold that are not written in the same file or cell.
     """
     text = "\n\n".join(_Walk().all_from(obj))
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()[:10]
@@ -57,6 +57,8 @@ class _Walk:
     def all_from(self, obj: Any) -> list[str]:
         """The descriptions of `obj` and what it refers to, in an order that is the same on every machine."""
         found = [self.value(obj, _root(obj))]
+        if not _is_code(obj):  # a callable object, with what it has been given
+            found[0] += self.value(tuple(sorted(getattr(obj, "__dict__", {}).items())), _root(obj))
         while self.waiting:
             found.append(self.describe(self.waiting.pop()))
         return [found[0], *sorted(found[1:])]
@@ -78,17 +80,19 @@ class _Walk:
             return f"method{self.value((value.__func__, value.__self__), home)}"
         if _is_code(value):
             return self.code(value, home)
+        shown = self.code(type(value), home)
         if dataclasses.is_dataclass(value) and type(value).__dataclass_params__.frozen:
-            fields = tuple((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
-            return self.code(type(value), home) + self.value(fields, home)
-        return f"{self.code(type(value), home)} {getattr(value, '__qualname__', '')}"  # such as torch.relu
+            return shown + self.value(tuple(_changed(value)), home)
+        return f"{shown} {getattr(value, '__name__', '')}"  # such as torch.relu
 
     def code(self, value: Any, home: str) -> str:
-        name = place(value) if isinstance(getattr(value, "__module__", None), str) else repr(type(value))
-        if id(value) not in self.seen and _is_readers(value, home):
+        """The name of a class or function. Where it stands counts for readers' own alone: libraries rearrange."""
+        if not _is_readers(value, home):
+            return f"{_root(value)}:{value.__name__}"
+        if id(value) not in self.seen:
             self.seen[id(value)] = value  # kept alive, so that no other gets its id
             self.waiting.append(value)
-        return name
+        return place(value)
 
     def describe(self, code: Any) -> str:
         functions, foreign = _functions(code)
@@ -118,9 +122,17 @@ def _is_code(value: Any) -> bool:
     return isinstance(value, (type, types.FunctionType))
 
 
+def _changed(value: Any) -> Iterator[tuple[str, Any]]:
+    """The fields of a frozen dataclass's instance that are not what its class says, which may get new ones."""
+    for field in dataclasses.fields(value):
+        now = getattr(value, field.name)
+        if type(now) is not type(field.default) or now != field.default:
+            yield field.name, now
+
+
 def _is_opaque(value: Any) -> bool:
     """Whether a value does not tell what it holds, so that what is written for it does."""
-    return not (type(value) in _PLAIN or _is_code(value) or isinstance(value, (tuple, functools.partial)))
+    return not (type(value) in _PLAIN or _is_code(value))
 
 
 def _root(value: Any) -> str:
@@ -153,7 +165,7 @@ def _functions(code: Any) -> tuple[list[types.FunctionType], tuple[types.Functio
     found = [inspect.unwrap(each) for part in parts if callable(each := getattr(part, "__func__", part))]
     found = [each for each in found if isinstance(each, types.FunctionType) and not _is_made(each, code)]
     own = [each for each in found if each.__qualname__.startswith(f"{code.__qualname__}.")]
-    return own, tuple(each for each in found if each not in own)
+    return own, tuple(each for each in found if each not in own and _root(each) not in sys.stdlib_module_names)
 
 
 def _is_made(function: types.FunctionType, kind: type) -> bool:
@@ -169,8 +181,9 @@ def _own_values(code: Any, functions: list[types.FunctionType]) -> Iterator[Any]
         yield tuple(sorted((function.__kwdefaults__ or {}).items()))
         yield from _closed_over(function)
     if isinstance(code, type):
-        yield tuple(code.__mro__[1:])
-        for field in getattr(code, "__dataclass_fields__", {}).values():
+        yield code.__bases__
+        fields = getattr(code, "__dataclass_fields__", {})
+        for field in (fields[name] for name in inspect.get_annotations(code) if name in fields):  # without inherited
             yield (field.name, *(v for v in (field.default, field.default_factory) if v is not dataclasses.MISSING))
 
 

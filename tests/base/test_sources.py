@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import textwrap
+from functools import partial
 
 import pytest
 import torch
@@ -264,6 +265,14 @@ def register():
     del operations.OPERATIONS["mine"], sources.registered["mine"]
 
 
+class Maker:
+    def __init__(self, kernel):
+        self.kernel = kernel
+
+    def __call__(self, channels, stride, searching):
+        return torch.nn.Conv2d(channels, channels, self.kernel, stride, self.kernel // 2)
+
+
 def make_with(kernel):
     return lambda channels, stride, searching: torch.nn.Conv2d(channels, channels, kernel, stride, kernel // 2)
 
@@ -285,6 +294,15 @@ def test_an_operation_s_source_is_part_of_the_run_that_has_it(register):
     register("mine", lambda channels, stride, searching: torch.nn.Identity())
     assert with_operation() not in (first, other)
     assert run_name(darts) == plain  # it has no such operation
+
+
+def test_operations_that_differ_in_what_they_were_given_are_told_apart():
+    makers = [kind(kernel) for kind in (make_with, Maker, lambda kernel: partial(make, kernel)) for kernel in (3, 5)]
+    assert len({fingerprint(maker) for maker in makers}) == 6 and fingerprint(Maker(3)) == fingerprint(makers[2])
+
+
+def make(kernel, channels, stride, searching):
+    return Maker(kernel)(channels, stride, searching)
 
 
 def test_an_operation_within_a_genotype_counts():
