@@ -317,6 +317,8 @@ def test_the_names_of_committed_records_have_not_changed():
     same = 0
     for folder in sorted(paths.committed_runs().iterdir()):
         config = json.loads((folder / "config.json").read_text())
+        if '"source": ' in json.dumps(config):  # of a notebook's own classes
+            continue
         if "after" not in config and config["settings"].get("genotype") is None:
             settings = from_dict({name: value for name, value in config["settings"].items() if name != "genotype"})
             assert folder.name.endswith(run_name(settings, config["recipe"], config["seed"])), folder.name
