@@ -19,6 +19,7 @@ class AuxiliarySkip(Softmax):
     beta: float = 1.0
 
     anneals: ClassVar[bool] = True
+    outruns_statistics: ClassVar[bool] = True  # the last epoch is trained with some of beta, and validated without
 
     def validate(self):
         self.require(self.beta >= 0, "beta", "at least 0")
