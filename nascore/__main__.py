@@ -1,38 +1,53 @@
 """Runs from the command line: `python -m nascore darts --profile smoke --set epochs=3`; see `nascore.run`.
 
+A recipe of one's own: `python -m nascore my_module:RECIPE`, a module in the current folder or installed.
+
 For several processes: `torchrun --nproc-per-node 8 -m nascore eoinas-imagenet --profile paper --genotype GDAS_V1`.
 """
 
 import argparse
+import importlib
 import json
+import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nascore
-from nascore import recipes
-from nascore.base.config import from_dict
+from nascore.base.config import choose, from_dict
 from nascore.base.errors import ConfigError, NascoreError
-from nascore.base.processes import team
-from nascore.networks import genotypes
-from nascore.networks.genotypes import AnyGenotype
-from nascore.networks.published import PUBLISHED
-from nascore.recipes.recipe import PROFILES
+
+if TYPE_CHECKING:  # imported below when they are used: while torch is imported, Ctrl-C is one line, too
+    from nascore.networks.genotypes import AnyGenotype
+    from nascore.recipes.recipe import Recipe
+
+INTERRUPTED = 130  # as shells have it: 128 and the signal's number
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Compute or load one run and print its metrics; returns the exit status, 2 for an error that was told."""
-    given = _parser().parse_args(arguments)
-    if given.list:
-        for name, recipe in recipes.RECIPES.items():
-            print(f"{name:28} {recipe.summary}")
-        return 0
+    """Compute or load one run and print its metrics.
+
+    Returns the exit status: 2 for an error that was told, 130 after Ctrl-C.
+    """
     try:
-        run = nascore.run(_wanted(given.recipe), **_settings(given))
+        return _main(arguments)
     except NascoreError as error:
         print(f"nascore: {error}", file=sys.stderr)
         return 2
-    if team().leads:
+    except KeyboardInterrupt:
+        if os.environ.get("RANK", "0") == "0":  # of several processes one tells
+            said = "nascore: interrupted; checkpoints are kept, and the same command goes on from the last one"
+            print(said, file=sys.stderr)
+        return INTERRUPTED
+
+
+def _main(arguments: list[str] | None) -> int:
+    given = _parser().parse_args(arguments)
+    if given.list:
+        _list()
+        return 0
+    run = nascore.run(_recipe(given.recipe), **_settings(given))
+    if nascore.base.processes.team().leads:
         for name, value in run.metrics.items():
             print(f"{name:28} {value:.6g}")
     return 0
@@ -40,30 +55,53 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m nascore", description="Compute a run, or load it where it is.")
-    parser.add_argument("recipe", nargs="?", help="the name of a recipe, see --list")
-    parser.add_argument("--list", action="store_true", help="list the recipes")
-    parser.add_argument("--profile", default="demo", choices=list(PROFILES))
+    parser.add_argument("recipe", nargs="?", help="the name of a recipe, see --list, or my_module:RECIPE")
+    parser.add_argument("--list", action="store_true", help="list the recipes, paper by paper")
+    parser.add_argument("--profile", default="demo", choices=list(nascore.recipes.PROFILES))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...")
     parser.add_argument("--fresh", action="store_true", help="do not take a committed record")
+    parser.add_argument("--recompute", action="store_true", help="take no finished run; set it aside as NAME.replaced")
     parser.add_argument("--wait", type=float, default=3600.0, metavar="S", help="seconds to wait for another process")
     parser.add_argument("--root", metavar="DIR", help="the folder of run folders")
     parser.add_argument("--after", metavar="RUN", help="the folder of a finished run to go on from")
-    parser.add_argument("--genotype", metavar="NAME|FILE", help="a published architecture, or a JSON file")
+    parser.add_argument("--genotype", metavar="NAME|FILE", help="a published or NAS-Bench-201 one, or a JSON file")
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="settings, such as space__cells=4")
     return parser
 
 
-def _wanted(recipe: str | None) -> str:
-    if recipe is None:
+def _list() -> None:
+    for paper, recipes in nascore.recipes.table().groupby("paper", sort=False):
+        print(paper)
+        for recipe in recipes.itertuples():
+            print(f"  {recipe.name:28} {recipe.summary}")
+
+
+def _recipe(given: str | None) -> "Recipe | str":
+    """The recipe that `my_module:RECIPE` names; a name as it is."""
+    if given is None:
         raise ConfigError("name a recipe; --list lists them")
-    return recipe
+    module, colon, name = given.partition(":")
+    return _imported(module, name) if colon else given
+
+
+def _imported(module: str, name: str) -> "Recipe":
+    """A recipe in a module. What is wrong within the module is raised with its traceback; it is for its author."""
+    if not all(part.isidentifier() for part in (*module.split("."), name)):
+        raise ConfigError(f"a recipe in a module is written my_module:RECIPE, not {module}:{name}")
+    if not {"", (here := str(Path.cwd()))} & {*sys.path}:
+        sys.path.insert(0, here)
+    try:
+        found = vars(importlib.import_module(module))
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"{module}:{name}: {error}; run where {module}.py is, or install it") from error
+    recipes = {each: value for each, value in found.items() if isinstance(value, nascore.Recipe)}
+    return choose(f"recipe in {module}", name, recipes, see=f"see {module}")
 
 
 def _settings(given: argparse.Namespace) -> dict[str, Any]:
-    names = ("profile", "seed", "device", "fresh", "wait", "root")
+    names = ("profile", "seed", "device", "fresh", "recompute", "after", "wait", "root")
     settings = {name: getattr(given, name) for name in names} | dict(map(_assigned, given.set))
-    settings |= {"after": nascore.load_run(given.after)} if given.after else {}
     return settings | ({"genotype": _genotype(given.genotype)} if given.genotype else {})
 
 
@@ -80,12 +118,11 @@ def _assigned(text: str) -> tuple[str, Any]:
         return name, value
 
 
-def _genotype(text: str) -> AnyGenotype:
-    if text in PUBLISHED:
-        return PUBLISHED[text]
-    if not Path(text).is_file():
-        raise ConfigError(f"there is no genotype {text!r}: give a file, or one of {', '.join(PUBLISHED)}")
-    return genotypes.load(text)
+def _genotype(text: str) -> "AnyGenotype | str":
+    """The genotype in a file; any other text is for `run` to read."""
+    if text in nascore.PUBLISHED or not (text.endswith(".json") or os.path.isfile(text)):
+        return text
+    return nascore.networks.load(text)
 
 
 if __name__ == "__main__":

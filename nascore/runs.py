@@ -4,21 +4,29 @@
 """
 
 import math
+import numbers
+import os
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import torch
 from tqdm import tqdm
 
 from nascore.base import paths, sources
-from nascore.base.config import Settings, digest, to_dict
-from nascore.base.errors import ConfigError, RunError
+from nascore.base.config import Settings, choose, digest, to_dict
+from nascore.base.errors import ConfigError, RunError, shortened
 from nascore.base.files import atomic_write
 from nascore.base.processes import join, team
+from nascore.networks.benchmark_cells import BenchmarkCell
+from nascore.networks.genotypes import AnyGenotype
+from nascore.networks.published import PUBLISHED
 from nascore.recipes.recipe import Recipe
+from nascore.recipes.registry import find
 from nascore.records.checkpoints import RunFolder, Task, locked
 from nascore.records.environment import find_device, seeded
 from nascore.records.record import RESULT, WEIGHTS, Run, is_finished, load_run
@@ -28,16 +36,18 @@ from nascore.records.record import RESULT, WEIGHTS, Run, is_finished, load_run
 RECORD_VERSION = 3
 
 MAX_COMMITTED = 200 * 1024  # bytes of one committed record
+MAX_SEED = 2**64 - 1  # the largest that torch's generators take
 
 
 def run(
     recipe: Recipe | str,
-    *,
     profile: str = "demo",
+    *,
     seed: int = 0,
-    device: str = "auto",
+    device: str | torch.device = "auto",
     fresh: bool = False,
-    after: Run | None = None,
+    recompute: bool = False,
+    after: Run | str | Path | None = None,
     root: str | Path | None = None,
     data_root: str | Path | None = None,
     wait: float = 3600.0,
@@ -48,37 +58,40 @@ def run(
 
     Args:
         recipe: a recipe, or the name of one in `nascore.recipes`. profile: smoke, demo, gpu or paper; `overrides`
-        change single settings, such as `epochs=5` or `space__cells=4`. seed: of everything random. The same seed and
-        settings give the same bits on a CPU with the same number of threads. device: auto (the GPU if there is one),
-        cpu, cuda, cuda:1, ... fresh: compute on this machine even where the project's committed records (`data/runs`)
-        hold the run. after: a finished run that this one goes on from, such as the training of the network that is to
-        be pruned; it must have its weights, which committed records do not. root: the folder of run folders, `runs/` of
-        the project unless given. data_root: where the data sets are; see `nascore.data`. wait: how many seconds to
-        wait, at most, for another process that is computing the same run. progress: show a progress bar on runs of more
-        than two seconds (`TQDM_DISABLE=1` silences it too).
+        change single settings, such as `epochs=5` or `space__cells=4`. A genotype may be given by the name of a
+        published one (`genotype="DARTS_V2"`) or as a NAS-Bench-201 string. seed: of everything random, 0 to 2**64 - 1.
+        The same seed and settings give the same bits on a CPU with the same number of threads. device: auto (the GPU if
+        there is one), cpu, cuda, cuda:1, ... fresh: pass over the project's committed records (`data/runs`), which have
+        no weights. A finished run in `root` is loaded all the same, and an unfinished one gone on with. recompute: pass
+        over finished runs in `root`, too. One that is there is set aside as `<name>.replaced`, in place of an older one
+        of that name; an unfinished one is gone on with, so that a recomputation may be interrupted. after: a finished
+        run that this one goes on from, or its folder, such as the training of the network that is to be pruned; it must
+        have its weights, which committed records do not. root: the folder of run folders, `runs/` of the project unless
+        given. data_root: where the data sets are; see `nascore.data`. wait: how many seconds to wait, at most, for
+        another process that is computing the same run. progress: show a progress bar on runs of more than two seconds
+        (`TQDM_DISABLE=1` silences it too).
 
     Under `torchrun` a retraining is shared out to all processes (see `nascore.training`); the leader writes the record.
     An unfinished run goes on from its last checkpoint and ends as if it had never stopped. Raises `ConfigError` for
-    an unknown name or a wrong value, `DataError` for missing or broken data, and `RunError` where the run cannot go
-    on: another process computes it, the loss is no longer finite, the disk is full.
+    an unknown name or a wrong value, `GenotypeError` for a NAS-Bench-201 string that is none, `DataError` for missing
+    or broken data, and `RunError` where the run cannot go on: another process computes it, the loss is no longer
+    finite, the disk is full, `after` is no finished run.
     """
-    if isinstance(recipe, str):
-        from nascore.recipes import find
-
-        recipe = find(recipe)
-    if type(seed) is not int or seed < 0:
-        raise ConfigError(f"seed must be a whole number from 0 on, not {seed!r}")
-    settings = recipe.at(profile, **overrides)
+    _check_arguments(device, root, data_root, wait)
+    recipe, seed, after = _recipe(recipe), _seed(seed), _before(after)
+    settings = recipe.at(profile, **_with_genotypes(overrides))
     config = {"recipe": recipe.name, "paper": recipe.paper, "profile": profile, "seed": seed}
     config |= {"settings": to_dict(settings), "record_version": RECORD_VERSION}
     config |= {"after": _identity(after)} if after else {}
     name = f"{recipe.name}-{profile}-s{seed}-{_hash(recipe, seed, settings, after)}"
     folder = Path(root or paths.root() / "runs") / name
-    places = [folder] if fresh else [paths.committed_runs() / name, folder]
+    places = [] if recompute else [folder] if fresh else [paths.committed_runs() / name, folder]
     found = next((place for place in places if is_finished(place)), None)
     if found is None or team().size > 1:  # a record is read whatever device was asked for
-        target = find_device(device)
+        target = find_device(str(device))
         found = join(target).agree(found)
+    if recompute and team().leads and is_finished(folder):
+        _set_aside(folder, wait)
     if found is None:
         with locked(folder, wait) if team().leads else nullcontext():
             if not (done := team().agree(is_finished(folder))):  # else by whoever held the lock
@@ -107,6 +120,68 @@ def keep(finished: Run) -> Path:
     for name in names:
         atomic_write(target / name, (finished.path / name).read_bytes())
     return target
+
+
+def _check_arguments(device: Any, root: Any, data_root: Any, wait: Any) -> None:
+    path = "a folder's path or None"
+    number = isinstance(wait, numbers.Real) and not isinstance(wait, bool) and wait >= 0  # which a NaN is not
+    _require(isinstance(device, (str, torch.device)), "device", "a name such as 'cpu' or 'cuda:1'", device)
+    _require(root is None or isinstance(root, (str, os.PathLike)), "root", path, root)
+    _require(data_root is None or isinstance(data_root, (str, os.PathLike)), "data_root", path, data_root)
+    _require(number, "wait", "a number of seconds from 0 on", wait)
+
+
+def _recipe(given: Recipe | str) -> Recipe:
+    _require(isinstance(given, (Recipe, str)), "recipe", "a Recipe or the name of one", given)
+    return find(given) if isinstance(given, str) else given
+
+
+def _seed(given: Any) -> int:
+    whole = isinstance(given, numbers.Integral) and not isinstance(given, bool)
+    _require(whole and 0 <= given <= MAX_SEED, "seed", f"a whole number from 0 to {MAX_SEED} (2**64 - 1)", given)
+    return int(given)  # one of numpy's has no JSON form
+
+
+def _before(given: Run | str | Path | None) -> Run | None:
+    known = given is None or isinstance(given, (Run, str, os.PathLike))
+    _require(known, "after", "a finished run, the path of its folder, or None", given)
+    return given if given is None or isinstance(given, Run) else load_run(given)
+
+
+def _require(holds: bool, name: str, must: str, given: Any) -> None:
+    if not holds:
+        raise ConfigError(f"{name} must be {must}, not {shortened(given)}")
+
+
+def _with_genotypes(overrides: dict[str, Any]) -> dict[str, Any]:
+    """`overrides`, in which genotypes' names and strings are those genotypes."""
+    named = {
+        name: _genotype(value)
+        for name, value in overrides.items()
+        if isinstance(value, str) and name.rpartition("__")[2] == "genotype"
+    }
+    return overrides | named
+
+
+def _genotype(text: str) -> AnyGenotype:
+    if "|" in text:
+        return BenchmarkCell.parse(text)
+    return choose("genotype", text, PUBLISHED, see="`nascore.PUBLISHED` has all")
+
+
+def _set_aside(folder: Path, wait: float) -> None:
+    """Rename a finished run's folder; raises `RunError` where it cannot be renamed."""
+    aside = folder.with_name(f"{folder.name}.replaced")
+    with locked(folder, wait):
+        try:
+            if aside.is_dir():
+                shutil.rmtree(aside)
+            folder.rename(aside)  # the lock goes with it: a process that waits for it makes the folder anew
+        except OSError as error:
+            why = f"cannot be set aside as {aside.name} ({error}): rename it, or give another root"
+            raise RunError(f"{paths.shown(folder)} {why}") from error
+    for name in (".owner", ".lock"):
+        (aside / name).unlink(missing_ok=True)
 
 
 def _hash(recipe: Recipe, seed: int, settings: Settings, after: Run | None) -> str:

@@ -1,5 +1,10 @@
 """The command line, in this process; `test_distributed` starts it with several."""
 
+import signal
+import subprocess
+import sys
+import time
+
 import pytest
 
 import nascore
@@ -55,7 +60,13 @@ def test_a_genotype_by_name_or_from_a_file(kind, tmp_path):
         (["dart"], "did you mean 'darts'"),
         (["darts", "--set", "epochs"], "--set takes NAME=VALUE, not 'epochs'"),
         (["darts", "--set", "epochs=many"], "epochs must be int, not 'many'"),
-        (["retraining", "--genotype", "DARTS_V9"], "there is no genotype 'DARTS_V9': give a file, or one of DARTS_V1"),
+        (["retraining", "--genotype", "DARTS_V9"], "unknown genotype 'DARTS_V9': did you mean 'DARTS_V2', "),
+        (["retraining", "--genotype", "gone.json"], "gone.json: "),
+        (["--wait", "nan", "darts"], "wait must be a number of seconds"),
+        ([":RECIPE"], "a recipe in a module is written my_module:RECIPE, not :RECIPE"),
+        (["../module:RECIPE"], "a recipe in a module is written my_module:RECIPE"),
+        (["there_is_none:RECIPE"], "there_is_none:RECIPE: No module named 'there_is_none'; run where there_is_none.py"),
+        (["nascore.recipes.darts:SEARC"], "unknown recipe in nascore.recipes.darts 'SEARC': did you mean 'SEARCH'"),
     ],
 )
 def test_errors_are_one_line_and_status_2(given, said, capsys):
@@ -72,4 +83,52 @@ def test_a_file_that_is_no_genotype_is_named(tmp_path, capsys):
 
 def test_the_list_names_every_recipe(capsys):
     assert main(["--list"]) == 0
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(nascore.recipes.RECIPES)
+    lines = capsys.readouterr().out.splitlines()
+    named = [line.split()[0] for line in lines if line.startswith("  ")]
+    table = nascore.recipes.table()
+    assert named == table.name.tolist() and {*named} == {*nascore.recipes.RECIPES}
+    assert [line for line in lines if not line.startswith("  ")] == table.paper.unique().tolist()
+
+
+def test_a_recipe_of_a_module_in_the_current_folder(tmp_path, monkeypatch, capsys):
+    text = (
+        "from nascore.recipes import Recipe, darts\nMINE = Recipe('mine', 'none', 'mine', darts.SEARCH.at('smoke'))\n"
+    )
+    (tmp_path / "module_of_mine.py").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path not in ("", str(tmp_path))])
+    command = ["module_of_mine:MINE", "--device", "cpu", "--root", str(tmp_path / "runs")]
+    assert main([*command, "--profile", "paper", "--set", "epochs=1", "train_images=40"]) == 0
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert nascore.load_run(folder).recipe == "mine"
+    assert main(command) == 2 and "recipe 'mine' has no profile 'demo': it has paper" in capsys.readouterr().err
+
+
+def test_a_run_is_recomputed(tmp_path, capsys):
+    command = ["retraining", *FEW, "network=lenet", "--root", str(tmp_path)]
+    assert main(command) == 0 and main([*command, "--recompute"]) == 0
+    assert capsys.readouterr().out.count("computing") == 2 and len(list(tmp_path.glob("*.replaced"))) == 1
+
+
+def test_an_interruption_is_one_line_and_status_130(tmp_path, monkeypatch, capsys):
+    def interrupted(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(nascore.training.Training, "run_epoch", interrupted)
+    assert main(["retraining", *FEW, "network=lenet", "--root", str(tmp_path)]) == 130
+    said = capsys.readouterr().err
+    assert said == "nascore: interrupted; checkpoints are kept, and the same command goes on from the last one\n"
+
+
+def test_ctrl_c_in_a_process_of_its_own(tmp_path):
+    settings = ["--set", "network=lenet", "epochs=100000", "train_images=40", "test_images=20"]
+    command = ["retraining", "--profile", "smoke", "--device", "cpu", *settings, "--root", str(tmp_path)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-m", "nascore", *command], **pipes) as process:
+        while not list(tmp_path.glob("*/checkpoint-*.pt")) and process.poll() is None:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Traceback" not in error
+    assert error.splitlines()[-1].startswith("nascore: interrupted; checkpoints are kept")
+    assert list(tmp_path.glob("*/checkpoint-*.pt"))

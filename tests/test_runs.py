@@ -416,20 +416,121 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
         ({"relaxation": "softmax"}, "relaxation must be Relaxation"),
         ({"seed": -1}, "seed must be a whole number"),
         ({"seed": "0"}, "seed must be a whole number"),
+        ({"seed": True}, "seed must be a whole number"),
+        ({"seed": 1.0}, "seed must be a whole number"),
+        ({"seed": 2**64}, "seed must be a whole number from 0 to 18446744073709551615 (2**64 - 1), not 184"),
         ({"device": "gpu"}, "unknown device 'gpu'"),
+        ({"device": 0}, "device must be a name such as 'cpu' or 'cuda:1', not 0"),
+        ({"root": 3}, "root must be a folder's path or None, not 3"),
+        ({"data_root": 3}, "data_root must be a folder's path or None, not 3"),
+        ({"wait": "long"}, "wait must be a number of seconds from 0 on, not 'long'"),
+        ({"wait": -1}, "wait must be a number of seconds from 0 on, not -1"),
+        ({"wait": float("nan")}, "wait must be a number of seconds from 0 on, not nan"),
+        ({"after": 3}, "after must be a finished run, the path of its folder, or None, not 3"),
+        ({"recipe": None}, "recipe must be a Recipe or the name of one, not None"),
+        ({"genotype": "darts_v3"}, "unknown genotype 'darts_v3': did you mean 'DARTS_V"),
         ({"dataset": "digit"}, "digit"),
     ],
 )
 def test_wrong_arguments_are_named_and_leave_nothing(changes, said, tmp_path):
     with pytest.raises(ConfigError) as error:
-        nascore.run("darts", **({"profile": "smoke", "root": tmp_path} | changes))
+        nascore.run(**({"recipe": "darts", "profile": "smoke", "root": tmp_path} | changes))
     assert said in str(error.value)
     assert not list(tmp_path.glob("*/*.json"))
 
 
-def test_an_unknown_recipe_lists_the_known_ones():
-    with pytest.raises(ConfigError, match="darts-second-order"):
+def test_an_unknown_recipe_is_told_with_near_ones_and_how_to_see_all():
+    with pytest.raises(ConfigError, match=r"did you mean 'darts', .*`python -m nascore --list` lists all"):
         nascore.run("dart")
+
+
+def quick(root, **changes):
+    """A run of one epoch, mostly of a network that is no cell network."""
+    settings = {"epochs": 1, "network": "lenet", "train_images": 40, "test_images": 20}
+    here = {"root": root, "device": "cpu", "progress": False}
+    return nascore.run("retraining", "smoke", **(here | settings | changes))
+
+
+def test_a_seed_may_be_one_of_numpys_and_any_that_the_generators_take(tmp_path):
+    assert quick(tmp_path, seed=np.int64(3)).path == quick(tmp_path, seed=3).path
+    largest = quick(tmp_path, seed=2**64 - 1, device=torch.device("cpu"))
+    assert nascore.load_run(largest.path).seed == 2**64 - 1
+    search = nascore.run("darts", "smoke", seed=2**64 - 1, root=tmp_path, device="cpu", epochs=1, train_images=40)
+    assert search.seed == 2**64 - 1
+
+
+def test_a_genotype_by_name_or_as_a_string(tmp_path):
+    cell = BenchmarkCell(("skip_connect",) * 6)
+    settings = {"network": "cells", "cells": 1, "reductions": None, "auxiliary_weight": 0.0, "drop_path": 0.0}
+    found = quick(tmp_path, genotype=cell.string, **settings)
+    assert found.genotype == cell and quick(tmp_path, genotype=cell, **settings).path == found.path
+    config = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(runs, "_compute", lambda folder, *_: config.append(folder.config))
+        patched.setattr(runs, "load_run", lambda path: None)
+        quick(tmp_path, network="cells", genotype="DARTS_V2")
+    assert config[0]["settings"]["genotype"] == PUBLISHED["DARTS_V2"].to_dict()
+
+
+def test_a_run_goes_on_from_a_folder(tmp_path):
+    before = nascore.run("gal-training-mnist", "smoke", root=tmp_path, device="cpu", progress=False)
+    settings = {"profile": "smoke", "root": tmp_path, "device": "cpu", "progress": False}
+    after = nascore.run("gal-pruning-mnist", after=str(before.path), **settings)
+    assert after.config["after"]["run"] == before.name
+    assert nascore.run("gal-pruning-mnist", after=before, **settings).path == after.path
+    with pytest.raises(RunError, match="holds no run record"):
+        nascore.run("gal-pruning-mnist", after=tmp_path / "nowhere", **settings)
+
+
+def test_recomputing_sets_a_finished_run_aside(tmp_path, capsys):
+    first = quick(tmp_path)
+    aside = first.path.with_name(f"{first.name}.replaced")
+    (first.path / "mark").write_text("first")
+    assert quick(tmp_path, fresh=True).path == first.path and not aside.exists()
+    for mark in ("second", "third"):
+        capsys.readouterr()
+        again = quick(tmp_path, recompute=True)
+        assert again.path == first.path and not (again.path / "mark").exists()
+        assert capsys.readouterr().out.startswith("computing ")
+        (again.path / "mark").write_text(mark)
+    assert (aside / "mark").read_text() == "second" and again.metrics == nascore.load_run(aside).metrics
+    assert sorted(path.name for path in tmp_path.iterdir()) == [first.name, aside.name]
+    assert not [path for path in aside.iterdir() if path.name.startswith(".")]
+
+
+def test_an_interrupted_recomputation_goes_on(tmp_path, monkeypatch, capsys):
+    first = quick(tmp_path, epochs=2)
+    run_epoch = Training.run_epoch
+
+    def interrupted(self):
+        if self.epoch == 1:
+            raise KeyboardInterrupt
+        return run_epoch(self)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Training, "run_epoch", interrupted)
+        quick(tmp_path, epochs=2, recompute=True)
+    capsys.readouterr()
+    again = quick(tmp_path, epochs=2, recompute=True)
+    assert "going on with" in capsys.readouterr().out
+    assert same(again, nascore.load_run(first.path.with_name(f"{first.name}.replaced")))
+
+
+def test_recomputing_passes_over_committed_records(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "committed_runs", lambda: tmp_path / "committed")
+    runs.keep(quick(tmp_path / "first"))
+    assert quick(tmp_path / "second").path.parent.name == "committed"
+    assert quick(tmp_path / "second", recompute=True).path.parent.name == "second"
+
+
+def test_a_folder_that_cannot_be_set_aside_is_named(tmp_path, monkeypatch):
+    def denied(*_):
+        raise PermissionError("denied")
+
+    found = quick(tmp_path)
+    monkeypatch.setattr(runs.Path, "rename", denied)
+    with pytest.raises(RunError, match=f"cannot be set aside as {found.name}.replaced"):
+        quick(tmp_path, recompute=True)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")

@@ -165,17 +165,36 @@ def digest(value: Any, length: int = 10) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()[:length]
 
 
-def choose(kind: str, name: str, options: typing.Mapping[str, Any]) -> Any:
-    """`options[name]`, or a `ConfigError` that lists what there is to choose from."""
+def choose(kind: str, name: str, options: typing.Mapping[str, Any], *, see: str = "") -> Any:
+    """`options[name]`, or a `ConfigError` with the names that are near and, of 12 at most, all that there are.
+
+    `see` says where all can be seen if there are more.
+    """
     if not isinstance(name, str) or name not in options:
-        raise ConfigError(_unknown(kind, name, list(options)))
+        raise ConfigError(_unknown(kind, name, list(options), see))
     return options[name]
 
 
-def _unknown(kind: str, name: Any, known: list[str]) -> str:
-    near = difflib.get_close_matches(str(name), known, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"unknown {kind} {name!r}: {hint}There {'are' if len(known) != 1 else 'is'} {', '.join(known)}"
+_MANY = 12  # more names than that are no help in a message
+_SEE = {
+    "setting": "`print(recipe.settings)` shows all",
+    "settings": "all are classes below `nascore.base.config.Settings`",
+}
+
+
+def _unknown(kind: str, name: Any, known: list[str], see: str = "") -> str:
+    """What to say of a name that is not among `known`; a long list without a `see` is shown as a short one is."""
+    folded = {each.casefold(): each for each in known}
+    near = [repr(folded[each]) for each in difflib.get_close_matches(str(name).casefold(), folded, n=3)]
+    hint = f"did you mean {' or '.join(filter(None, [', '.join(near[:-1]), near[-1]]))}? " if near else ""
+    see = see or _SEE.get(kind.rpartition(" ")[2], "")
+    if not known:
+        there = "there is none"
+    elif len(known) > _MANY and see:
+        there = f"there are {len(known)}: {see}"
+    else:
+        there = f"there {'are' if len(known) != 1 else 'is'} {', '.join(known)}"
+    return f"unknown {kind} {name!r}: {hint}T{there[1:]}" if hint else f"unknown {kind} {name!r}: {there}"
 
 
 def _conform(value: Any, hint: Any, where: str) -> Any:

@@ -10,3 +10,5 @@ from nascore.recipes.recipe import PROFILES as PROFILES
 from nascore.recipes.recipe import Recipe as Recipe
 from nascore.recipes.registry import RECIPES as RECIPES
 from nascore.recipes.registry import find as find
+from nascore.recipes.registry import register as register
+from nascore.recipes.registry import table as table
