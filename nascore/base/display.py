@@ -16,7 +16,7 @@ from nascore.base.errors import shortened
 draw: Callable[[Any], bytes] | None = None  # a genotype -> its drawing, a PNG of `PIXELS` to an inch
 PIXELS = 192  # twice what a page has: sharp on fine screens
 
-_CELL = "text-align: left; vertical-align: top; padding: 1px 10px 1px 0"
+_CELL = "text-align: left; vertical-align: top; padding: 1px 10px 1px 0; max-width: 32em"
 
 
 class Displayed:
