@@ -6,7 +6,7 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Tensor
 
-from nascore.base.answers import Answer
+from nascore.base.answers import Answer, Answers
 from nascore.networks.genotypes import AnyGenotype, Arrow
 from nascore.spaces.base import Masks, Space
 
@@ -53,7 +53,7 @@ class Derivation(Answer):
         """
         raise NotImplementedError
 
-    def objection(self, search) -> str | None:
+    def objection(self, search: Answers) -> str | None:
         if self.needs_search and search.optimization.train_fraction == 1:
             return (
                 f"{type(self).__name__} evaluates the supernet on held-out images, and there are none: take a "

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from nascore.base.answers import Answers
 from nascore.derivation.edges import StrongestEdges
 from nascore.networks.operations import OPERATIONS
 from nascore.spaces.base import Space
@@ -29,7 +30,7 @@ class StrongestGroups(StrongestEdges):
         distinct = set(named) <= set(OPERATIONS) and len(set(named)) == len(named)
         self.require(distinct, "groups", "groups of different names of operations")
 
-    def objection(self, search) -> str | None:
+    def objection(self, search: Answers) -> str | None:
         if len(search.space.operations) == 1:
             return "StrongestGroups compares groups of operations, and on these edges there is one: take StrongestEdges"
         return super().objection(search)
@@ -47,7 +48,7 @@ class StrongestGroups(StrongestEdges):
         return torch.tensor([names.index(name) for name in names])
 
     def _group(self, name: str) -> str:
-        return next((group[0] for group in self.groups if name in group), name)
+        return next((group[0] for group in self.groups or () if name in group), name)
 
 
 def _family(name: str) -> str:

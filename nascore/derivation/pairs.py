@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from nascore.base.answers import Answers
 from nascore.derivation.base import Derivation
 from nascore.derivation.edges import _strongest
 from nascore.networks.genotypes import Arrow
@@ -20,7 +21,7 @@ class StrongestPairs(Derivation):
     def validate(self) -> None:
         self.require(self.inputs >= 1, "inputs", "at least 1")
 
-    def objection(self, search) -> str | None:
+    def objection(self, search: Answers) -> str | None:
         if search.space.parallel:
             return super().objection(search)
         return (

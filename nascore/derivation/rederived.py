@@ -20,7 +20,7 @@ def rederived(run: Run, derivation: Derivation | None = None, **overrides: Any) 
     """
     own = config.from_dict(run.settings["derivation"])
     space = config.from_dict(run.settings["space"])
-    wanted = config.override(derivation or own, **overrides)
+    wanted: Any = config.override(derivation or own, **overrides)
     if wanted.needs_search:
         raise ConfigError(f"{type(wanted).__name__} evaluates the supernet, which a record does not hold: search anew")
     return wanted.genotype(space, _strengths(run))
@@ -32,7 +32,7 @@ def by_skip_limit(run: Run, derivation: Derivation | None = None) -> dict[int, A
 
     Raises `ConfigError` for a derivation that knows no such limit.
     """
-    kept = config.override(derivation or config.from_dict(run.settings["derivation"]), skip_limit=None)
+    kept: Any = config.override(derivation or config.from_dict(run.settings["derivation"]), skip_limit=None)
     targets = {target for _, target in config.from_dict(run.settings["space"]).edges()}
     return {limit: rederived(run, kept, skip_limit=limit) for limit in range(kept.inputs * len(targets), -1, -1)}
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from nascore.base.answers import Answers
 from nascore.pruning.base import Pruning, Seen
 from nascore.spaces.base import Masks, Space
 
@@ -29,7 +30,7 @@ class Gradual(Pruning):
         self.require(self.warm_up >= 0, "warm_up", "at least 0")
         self.require(self.left >= 1, "left", "at least 1")
 
-    def objection(self, search) -> str | None:
+    def objection(self, search: Answers) -> str | None:
         if len(search.space.operations) > self.left:
             return None
         return (

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from nascore.base.answers import Answers
 from nascore.optimization.base import Outcome, Step
 from nascore.pruning.indicator import Indicator, Judge, Shapes
 from nascore.spaces.base import Masks, Strengths
@@ -32,7 +33,7 @@ class Importance(Indicator):
     def validate(self) -> None:
         self.require(self.scale >= 0, "scale", "at least 0")
 
-    def objection(self, search) -> str | None:
+    def objection(self, search: Answers) -> str | None:
         if not search.relaxation.samples:
             return (
                 "the indicator Importance tells operations apart by the passes that drew them: it needs a relaxation "

@@ -1,5 +1,6 @@
 """Pruning of zeros and of what they isolate: DSO-NAS's."""
 
+from nascore.base.answers import Answers
 from nascore.pruning.base import Seen
 from nascore.pruning.zeros import Zeros
 from nascore.spaces.base import Masks
@@ -11,7 +12,7 @@ class Isolated(Zeros):
     lead nowhere, with all their connections, until nothing more is isolated (DSO-NAS, section 3.1). In a `BlockSpace`.
     """
 
-    def objection(self, search) -> str | None:
+    def objection(self, search: Answers) -> str | None:
         if not isinstance(search.space, BlockSpace):
             return (
                 f"Isolated looks for operations that nothing leads to, in blocks: in a {type(search.space).__name__} "
@@ -23,7 +24,9 @@ class Isolated(Zeros):
         if seen.epoch <= self.warm_up:
             return seen.alive
         left = {kind: mask & (seen.strengths[kind].cpu() != 0) for kind, mask in seen.alive.items()}
-        return {kind: seen.space.connected(mask) for kind, mask in left.items()}
+        space = seen.space
+        assert isinstance(space, BlockSpace)  # see `objection`
+        return {kind: space.connected(mask) for kind, mask in left.items()}
 
     def remarks(self, alive: Masks) -> tuple[str, ...]:
         if all(mask.all() for mask in alive.values()):

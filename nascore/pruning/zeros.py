@@ -1,5 +1,6 @@
 """Pruning of what has the weight 0: sparse DARTS's."""
 
+from nascore.base.answers import Answers
 from nascore.pruning.base import Pruning, Seen
 from nascore.spaces.base import Masks
 
@@ -12,7 +13,7 @@ class Zeros(Pruning):
     def validate(self) -> None:
         self.require(self.warm_up >= 0, "warm_up", "at least 0")
 
-    def objection(self, search) -> str | None:
+    def objection(self, search: Answers) -> str | None:
         if search.relaxation.sparse:
             return None
         name = type(search.relaxation).__name__

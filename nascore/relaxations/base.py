@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from nascore.base.answers import Answer
+from nascore.base.answers import Answer, Answers
 
 Edges = tuple[tuple[int, int], ...]  # (source node, target node) pairs, in the order of alpha's rows
 
@@ -75,7 +75,7 @@ class Relaxation(Answer):
         """The weights of one forward pass; a relaxation that draws takes its draws from `generator`."""
         return EdgeWeights(self.strengths(alpha, alive, context))
 
-    def objection(self, search) -> str | None:
+    def objection(self, search: Answers) -> str | None:
         if self.competes and len(search.space.operations) == 1:
             return (
                 f"{type(self).__name__} weighs the operations of an edge against each other, and in a "

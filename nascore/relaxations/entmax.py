@@ -27,11 +27,11 @@ class Entmax(Relaxation):
         self.require(self.final_alpha is None or self.final_alpha >= 1, "final_alpha", "at least 1, which is softmax,")
 
     @property
-    def sparse(self) -> bool:
+    def sparse(self) -> bool:  # type: ignore[override]  # here it depends on settings
         return max(self.alpha, self.final_alpha or 1.0) > 1
 
     @property
-    def anneals(self) -> bool:
+    def anneals(self) -> bool:  # type: ignore[override]  # here it depends on settings
         return self.final_alpha is not None
 
     def alpha_at(self, progress: float) -> float:

@@ -30,7 +30,7 @@ class GumbelSoftmax(Relaxation):
         self.require(self.final_temperature > 0, "final_temperature", "above 0, which is never reached,")
 
     @property
-    def samples(self) -> bool:
+    def samples(self) -> bool:  # type: ignore[override]  # here it depends on settings
         return self.hard
 
     def temperature_at(self, progress: float) -> float:
