@@ -61,7 +61,7 @@ class ImageNetStem(nn.Module):
         return x, self.stem1(x)
 
 
-STEMS: dict[str, Callable[[int, int], CifarStem | ImageNetStem]] = {
+STEMS: dict[str, type[CifarStem] | type[ImageNetStem]] = {
     "cifar": CifarStem,
     "stride2": Stride2Stem,
     "imagenet": ImageNetStem,

@@ -206,7 +206,7 @@ def build_post_norm(name: str, channels: int, norm: Callable[[int], nn.Module]) 
     if name in ("sep_conv_3x3", "sep_conv_5x5"):
         size = int(name[-1])
         depthwise = nn.Conv2d(channels, channels, size, padding=size // 2, groups=channels, bias=False)
-        layers = [depthwise, nn.Conv2d(channels, channels, 1, bias=False)]
+        layers: list[nn.Module] = [depthwise, nn.Conv2d(channels, channels, 1, bias=False)]
     elif name in ("avg_pool_3x3", "max_pool_3x3"):
         layers = [OPERATIONS[name](channels, 1, False)]
     else:

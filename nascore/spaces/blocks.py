@@ -5,7 +5,7 @@ column: they are the scales themselves. Unlike weights of a mixture they are fre
 """
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -26,7 +26,10 @@ class BlockSpace(Space):
     each has its own (DSO-NAS-full).
     """
 
-    operations: ClassVar[tuple[str, ...]] = (SCALE,)
+    if TYPE_CHECKING:  # a checker knows no field that a subclass makes one for the class
+        operations: tuple[str, ...] = (SCALE,)
+    else:
+        operations: ClassVar[tuple[str, ...]] = (SCALE,)
 
     candidates: tuple[str, ...] = CANDIDATES
     levels: int = 4

@@ -1,7 +1,7 @@
 """The DARTS space: cells whose every edge may hold any candidate operation."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -52,18 +52,20 @@ class CellSpace(Space):
 
     def costs(self, image: tuple[int, int, int]) -> dict[str, Tensor]:
         """See `Space`; edges on which a mixed operation computes a part of the channels cost as little."""
-        channels, *size = image
+        channels, height, width = image
         with torch.random.fork_rng(devices=[]):
             supernet = self.supernet(channels, classes=2)
+        size = height, width
         for _ in range(STEMS[self.stem].halvings):
-            size = halved(tuple(size))
+            size = halved(size)
         none = dict.fromkeys(self.cell_types(), torch.zeros(len(self.edges()), len(self.operations)))
-        return none | summed(self._costs(supernet, tuple(size)))  # a type that no cell has costs nothing
+        return none | summed(self._costs(supernet, size))  # a type that no cell has costs nothing
 
     @staticmethod
     def _costs(supernet: CellSupernet, size: Size) -> Iterator[tuple[str, Tensor]]:
         counter = CostCounter()
-        for kind, cell in zip(supernet.kinds, supernet.cells, strict=True):
+        cells: Any = supernet.cells
+        for kind, cell in zip(supernet.kinds, cells, strict=True):
             yield kind, counter.cell(cell, size)
             size = halved(size) if cell.stride == 2 else size
 
@@ -71,10 +73,9 @@ class CellSpace(Space):
         """See `Space`. A node that nothing leads to is left out, with what reads it; a cell of which nothing is left
         passes the sum of its inputs on.
         """
-        *normal, reduce = (
-            Cell.from_arrows(chosen[kind], self.nodes) or Cell.from_arrows(_IDENTITY, self.nodes)
-            for kind in self.cell_types()
-        )
+        identity = Cell.from_arrows(_IDENTITY, self.nodes)
+        assert identity is not None  # both of its inputs are read
+        *normal, reduce = (Cell.from_arrows(chosen[kind], self.nodes) or identity for kind in self.cell_types())
         return Genotype(tuple(normal), reduce)
 
     def random(self, generator: torch.Generator, inputs: int = 2) -> Genotype:

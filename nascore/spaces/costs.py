@@ -14,7 +14,7 @@ Size = tuple[int, int]  # height, width
 class CostCounter:
     """Counts candidate operations, each form and size of them once."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._known: dict[tuple[str, int, Size], int] = {}
 
     def operation(self, module: nn.Module, channels: int, size: Size) -> int:

@@ -1,7 +1,7 @@
 """The space of NAS-Bench-201: one cell of six edges and five operations, whose 15,625 true accuracies are known."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -46,7 +46,7 @@ class NasBench201(Space):
         """See `Space`."""
         channels, height, width = image
         with torch.random.fork_rng(devices=[]):
-            cells = self.supernet(channels, classes=2).cells
+            cells: Any = self.supernet(channels, classes=2).cells
         counter, size = CostCounter(), (height, width)
         sizes = [size, halved(size), halved(halved(size))]
         stages = [size for size in sizes for _ in range(self.cells)]

@@ -16,12 +16,23 @@ from nascore.relaxations.base import EdgeWeights
 class BlockLayout(Protocol):
     """What a supernet of blocks is made of; a `BlockSpace` is such a layout."""
 
-    candidates: tuple[str, ...]
-    levels: int
-    stages: tuple[int, ...]
-    channels: int
-    shared: bool
-    stem: Literal["cifar", "imagenet"]
+    @property
+    def candidates(self) -> tuple[str, ...]: ...
+
+    @property
+    def levels(self) -> int: ...
+
+    @property
+    def stages(self) -> tuple[int, ...]: ...
+
+    @property
+    def channels(self) -> int: ...
+
+    @property
+    def shared(self) -> bool: ...
+
+    @property
+    def stem(self) -> Literal["cifar", "imagenet"]: ...
 
     @property
     def output(self) -> int: ...
@@ -62,6 +73,7 @@ class SearchBlock(nn.Module):
         self.channels = channels
 
     def forward(self, x: Tensor, weights: EdgeWeights) -> Tensor:
+        assert weights.active is not None  # `Architecture` fills it in
         scales, active = weights.values[:, 0], weights.active[:, 0].tolist()
         reads: dict[int, list[tuple[int, int]]] = {}
         for at, (source, target) in enumerate(self.edges):

@@ -2,13 +2,13 @@
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from nascore.networks import operations
-from nascore.networks.cell_stack import CellStack, Stem
+from nascore.networks.cell_stack import CellStack, StackedCell, Stem
 from nascore.networks.cells import INPUTS
 from nascore.networks.operations import NormalisedPool
 from nascore.networks.residual_stack import ResidualStack
@@ -18,21 +18,39 @@ from nascore.relaxations.base import EdgeWeights
 class CellLayout(Protocol):
     """What a supernet of cells is made of; a `CellSpace` is such a layout."""
 
-    operations: tuple[str, ...]
-    nodes: int
-    cells: int
-    channels: int
-    reductions: tuple[int, ...] | None
-    normal_types: int
-    stem: Stem
+    @property
+    def operations(self) -> tuple[str, ...]: ...
+
+    @property
+    def nodes(self) -> int: ...
+
+    @property
+    def cells(self) -> int: ...
+
+    @property
+    def channels(self) -> int: ...
+
+    @property
+    def reductions(self) -> tuple[int, ...] | None: ...
+
+    @property
+    def normal_types(self) -> int: ...
+
+    @property
+    def stem(self) -> Stem: ...
 
 
 class BenchmarkLayout(Protocol):
     """What a supernet of NAS-Bench-201 is made of; a `NasBench201` is such a layout."""
 
-    operations: tuple[str, ...]
-    cells: int
-    channels: int
+    @property
+    def operations(self) -> tuple[str, ...]: ...
+
+    @property
+    def cells(self) -> int: ...
+
+    @property
+    def channels(self) -> int: ...
 
     @property
     def nodes(self) -> int: ...
@@ -57,12 +75,14 @@ class MixedOperation(nn.Module):
         return mixed
 
 
-class SearchCell(nn.Module):
+class SearchCell(StackedCell):
     """A cell of `inputs` input nodes and `nodes` more, each the sum of a mixed operation from every node before it.
 
     Edges that leave an input have `stride`. The output is the last node (`last_node`), or all but the inputs side by
     side. DARTS normalises pools (`pools_normalised`), NAS-Bench-201 does not.
     """
+
+    edges: Any  # a ModuleList of what has `candidates`
 
     def __init__(
         self,
@@ -86,6 +106,7 @@ class SearchCell(nn.Module):
     def forward(self, inputs: Sequence[Tensor], weights: EdgeWeights) -> Tensor:
         """Input nodes, each (N, channels, H, W), and the cell type's weights -> (N, outputs * channels, H', W')."""
         states, edge = list(inputs), 0
+        assert weights.active is not None  # `Architecture` fills it in
         active = weights.active.tolist()
         for _ in range(self.nodes):
             total = None
@@ -97,7 +118,7 @@ class SearchCell(nn.Module):
         return self.output(states)
 
     def output(self, states: Sequence[Tensor]) -> Tensor:
-        return states[-1] if self.last_node else torch.cat(states[self.inputs :], dim=1)
+        return states[-1] if self.last_node else torch.cat(list(states[self.inputs :]), dim=1)
 
     def nothing(self, inputs: Sequence[Tensor]) -> Tensor:
         """What a node without living inputs computes: zeros."""
@@ -137,7 +158,9 @@ class CellSupernet(CellStack):
     def forward(self, images: Tensor, weights: Mapping[str, EdgeWeights]) -> Tensor:
         """(N, in_channels, H, W) and the weights of each cell type -> logits (N, classes)."""
         states = self.outputs(images, lambda at, *inputs: self.cells[at](inputs, weights[self.kinds[at]]))
-        return self.classify(deque(states, maxlen=1).pop())
+        last = deque(states, maxlen=1).pop()
+        assert last is not None  # in a supernet all cells are read
+        return self.classify(last)
 
 
 class BenchmarkSupernet(ResidualStack):
