@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from nascore.base.answers import Answers
 from nascore.optimization.base import Batch, Optimization, Outcome, Problem, Step, Stepper
 from nascore.optimization.gradients import constant, frozen_statistics, gradients_of, restored
 
@@ -24,7 +25,7 @@ class Bilevel(Optimization):
         super().validate()
         self.require(self.train_fraction < 1, "train_fraction", "below 1, to leave images for alpha,")
 
-    def objection(self, search) -> str | None:
+    def objection(self, search: Answers) -> str | None:
         if self.order == 1:
             return None
         if search.relaxation.draws:
@@ -33,7 +34,7 @@ class Bilevel(Optimization):
                 f"{type(search.relaxation).__name__} "
                 "draws another architecture at each: take Bilevel(order=1), or a relaxation that draws nothing"
             )
-        if search.nesterov:
+        if getattr(search, "nesterov", False):
             return "the second order unrolls a step of plain momentum: set nesterov=False, or order=1"
         return None
 
@@ -52,7 +53,8 @@ class BilevelStepper(Stepper):
         seen = self._step_alpha(train, valid)
         return self.step_weights(train)._replace(valid=seen)
 
-    def _step_alpha(self, train: Batch, valid: Batch) -> Outcome:
+    def _step_alpha(self, train: Batch, valid: Batch | None) -> Outcome:
+        assert valid is not None  # see `Bilevel.validate`
         if self.settings.order == 1:
             return self.step_architecture(valid)
         with frozen_statistics(self.problem.supernet):

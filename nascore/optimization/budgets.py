@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from nascore.base.answers import Answer
+from nascore.base.answers import Answer, Answers
 from nascore.base.errors import ConfigError
 from nascore.networks import operations
 from nascore.networks.blocks import Connection
@@ -39,7 +39,7 @@ class Budget(Answer):
 class BudgetOfBlocks(Budget):
     """Base of the budgets that know the costs of a `BlockSpace` alone."""
 
-    def objection(self, search) -> str | None:
+    def objection(self, search: Answers) -> str | None:
         if isinstance(search.space, BlockSpace):
             return None
         return f"{type(self).__name__} knows the costs of a BlockSpace alone: take Budget(), or search blocks"
@@ -139,7 +139,9 @@ def measured_latency(
     }.values():
         side = round(place.pixels**0.5)
         x = torch.randn(batch_size, place.channels, side, side, device=device, requires_grad=True)
-        layers = [operations.build_post_norm(name, place.channels, nn.BatchNorm2d) for name in space.candidates]
+        layers: list[nn.Module] = [
+            operations.build_post_norm(name, place.channels, nn.BatchNorm2d) for name in space.candidates
+        ]
         layers.append(nn.Conv2d(place.channels, place.channels, 1, bias=False))
         seconds.append(tuple(_median_time(layer.to(device), x, repeats) for layer in layers))
     return Latency(seconds=tuple(seconds), image_size=image_size)

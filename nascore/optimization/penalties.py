@@ -5,7 +5,7 @@ from typing import ClassVar, NamedTuple
 
 from torch import Tensor
 
-from nascore.base.answers import Answer
+from nascore.base.answers import Answer, Answers
 from nascore.relaxations.base import Context
 
 
@@ -33,7 +33,7 @@ class Penalty(Answer):
         """What is added to the loss, a number that can be differentiated; None for nothing."""
         return None
 
-    def objection(self, search) -> str | None:
+    def objection(self, search: Answers) -> str | None:
         if self.needs_costs and not search.space.knows_costs:
             return (
                 f"{type(self).__name__} needs what operations cost, and a {type(search.space).__name__} does not say: "
@@ -57,6 +57,9 @@ class Price(Penalty):
         self.require(self.factor >= 0, "factor", "at least 0")
 
     def value(self, cells: Mapping[str, Priced]) -> Tensor:
-        expected = sum((cell.weights * cell.costs).sum() for cell in cells.values())
-        equal = sum(cell.costs.mean(dim=1).sum() for cell in cells.values())
-        return self.factor * expected / equal
+        expected, equal = [], []
+        for cell in cells.values():
+            assert cell.costs is not None  # see `needs_costs`
+            expected.append((cell.weights * cell.costs).sum())
+            equal.append(cell.costs.mean(dim=1).sum())
+        return self.factor * sum(expected[1:], start=expected[0]) / sum(equal[1:], start=equal[0])

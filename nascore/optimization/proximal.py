@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 
+from nascore.base.answers import Answers
 from nascore.optimization.base import Batch, Optimization, Problem, Step, Stepper
 from nascore.optimization.budgets import Budget
 from nascore.optimization.proximal_gradient import ProximalGradient
@@ -33,7 +34,7 @@ class Proximal(Optimization):
         weights, scales = self.ratio
         self.require(weights >= scales >= 1, "ratio", "x:y with x at least y and y at least 1")
 
-    def objection(self, search) -> str | None:
+    def objection(self, search: Answers) -> str | None:
         if search.relaxation.competes:
             return (
                 f"Proximal pulls architecture parameters to 0, and for {type(search.relaxation).__name__} that is no "
@@ -49,6 +50,7 @@ class ProximalStepper(Stepper):
     """See `Proximal`."""
 
     settings: Proximal
+    arch_optimizer: ProximalGradient
 
     def __init__(self, *arguments: Any):
         self.due = 0  # steps of the scales that are owed, in units of 1 / ratio[0]
@@ -64,7 +66,8 @@ class ProximalStepper(Stepper):
         return optimizer
 
     def _adapt(self, optimizer: ProximalGradient) -> None:
-        factors = self.settings.budget.factors(self.problem.space, self.problem.architecture.alive)
+        space: Any = self.problem.space  # of blocks, where the budget needs to know it
+        factors = self.settings.budget.factors(space, self.problem.architecture.alive)
         # first every alpha; what a relaxation has of its own is not penalised
         for group, factor in zip(optimizer.param_groups, factors.values(), strict=False):
             group["penalty"].copy_(self.settings.penalty * factor)

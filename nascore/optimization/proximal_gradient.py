@@ -7,7 +7,7 @@ are one algorithm that differs in its momentum, see `ProximalGradient`.
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -42,7 +42,7 @@ class ProximalGradient(torch.optim.Optimizer):
 
     def __init__(
         self,
-        parameters: Iterable[Tensor],
+        parameters: Iterable[Tensor] | Iterable[dict[str, Any]],
         lr: float,
         penalty: float | Tensor,
         momentum: Momentum = 0.0,
@@ -56,7 +56,7 @@ class ProximalGradient(torch.optim.Optimizer):
         super().__init__(parameters, defaults)
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update all parameters that have a gradient; a closure is called first, to compute them."""
         loss = None
         if closure is not None:
@@ -68,7 +68,7 @@ class ProximalGradient(torch.optim.Optimizer):
                     self._update(parameter, group)
         return loss
 
-    def _update(self, y: Tensor, group: dict) -> None:
+    def _update(self, y: Tensor, group: dict[str, Any]) -> None:
         state, lr, nonnegative = self.state[y], group["lr"], group["nonnegative"]
         x = soft_threshold(y - lr * y.grad, lr * group["penalty"], nonnegative)
         before = state.setdefault("x", y.clone())
@@ -77,7 +77,7 @@ class ProximalGradient(torch.optim.Optimizer):
         before.copy_(x)  # in place, so that a recorded step finds it
 
     @staticmethod
-    def _momentum(state: dict, momentum: Momentum) -> float:
+    def _momentum(state: dict[str, Any], momentum: Momentum) -> float:
         if momentum != "fista":
             return momentum
         now = state.get("t", 1.0)
