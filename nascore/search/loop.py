@@ -100,7 +100,8 @@ class Search:
         alive: Masks | None = None,
     ):
         self.settings, self.device, self.epochs, self.epoch = settings, device, settings.epochs, 0
-        self.seeds, self.seconds, self.stopped = (seed, stage), 0.0, None
+        self.seeds, self.seconds = (seed, stage), 0.0
+        self.stopped: str | None = None
         own = _seed(seed, stage) if stage else seed
         self.generator = torch.Generator(device).manual_seed(own)
         images = settings.load("train", root).to(device)  # a search never sees the test images
@@ -129,8 +130,15 @@ class Search:
         if settings.penalty.needs_costs:
             costs = settings.space.costs((info.channels, info.image_size, info.image_size))
         costs = {kind: value.to(self.device) for kind, value in costs.items()}
-        more = {"space": settings.space, "penalty": settings.penalty, "costs": costs}
-        return SearchProblem(supernet, self.architecture, self.generator, settings.precision, **more)
+        return SearchProblem(
+            supernet,
+            self.architecture,
+            self.generator,
+            settings.precision,
+            space=settings.space,
+            penalty=settings.penalty,
+            costs=costs,
+        )
 
     def _halves(self) -> tuple[Tensor | None, Tensor | None]:
         """The images for the weights and those for alpha; None for all, or none."""
@@ -207,8 +215,11 @@ class Search:
         key = (alive, progress, self.resting, self.skips.dropout, self.stepper.phase)
         return self._replayed(key, *train, *(held_out or (None, None)))
 
-    def _flat_step(self, images: Tensor, labels: Tensor, *held_out: Tensor | None) -> Step:
-        return self._any_step((images, labels), None if held_out[0] is None else held_out)
+    def _flat_step(
+        self, images: Tensor, labels: Tensor, held_images: Tensor | None, held_labels: Tensor | None
+    ) -> Step:
+        held_out = None if held_images is None or held_labels is None else (held_images, held_labels)
+        return self._any_step((images, labels), held_out)
 
     def _any_step(self, train: Batch, held_out: Batch | None) -> Step:
         return self.stepper.step_weights(train) if self.resting else self.stepper.step(train, held_out)
@@ -286,7 +297,7 @@ class Search:
         space, weights = self.settings.space, self._weights()
         genotype = self.settings.derivation.genotype(space, self.strengths(), self.trained())
         survivors = torch.cat([(values > 0).sum(dim=1) for values in weights.values()])
-        metrics = {
+        metrics: dict[str, float] = {
             "edges_without_survivor": int((survivors == 0).sum()),
             "edges_with_several_survivors": int((survivors > 1).sum()),
             "nodes_without_inputs": _empty_nodes(space, genotype),

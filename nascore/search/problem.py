@@ -39,7 +39,7 @@ class SearchProblem:
     def logits(self, images: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, classes), at a fresh draw of the relaxation, which is never of less than float32."""
         weights = self.architecture.weights(self.generator)
-        self.computed = {kind: drawn.active for kind, drawn in weights.items()}
+        self.computed = {kind: drawn.active for kind, drawn in weights.items() if drawn.active is not None}
         with autocast(self.precision, images.device):
             return wide(self.supernet(images, weights))
 

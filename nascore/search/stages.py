@@ -54,9 +54,10 @@ class StagedSettings(SearchSettings):
                 f"the space has {len(self.space.operations)} operations and the first stage takes {operations[0]} at "
                 "most, with nothing yet to choose them by: give `stages` whose first has as many"
             )
-        if self.space.cells != self.stages[0].cells:
+        space: Any = self.space  # one that has cells
+        if space.cells != self.stages[0].cells:
             raise ConfigError(
-                f"the first stage has {self.stages[0].cells} cells and the space {self.space.cells}: each stage says "
+                f"the first stage has {self.stages[0].cells} cells and the space {space.cells}: each stage says "
                 "how many cells it has, so give `stages`, and `space__cells` as the first of them has it"
             )
         for at in range(len(self.stages)):
@@ -67,9 +68,11 @@ class StagedSettings(SearchSettings):
         here = self.stages[stage]
         shared = {field.name: getattr(self, field.name) for field in dataclasses.fields(SearchSettings)}
         dropout = {} if here.skip_dropout is None else {"skip_dropout__rate": here.skip_dropout}
-        return override(SearchSettings(**shared), space__cells=here.cells, **dropout)
+        settings = override(SearchSettings(**shared), space__cells=here.cells, **dropout)
+        assert isinstance(settings, SearchSettings)
+        return settings
 
-    def start(
+    def start(  # type: ignore[override]  # another task that is run as a `Search` is
         self, device: torch.device, seed: int, root: str | Path | None = None, after: Run | None = None
     ) -> "StagedSearch":
         """See `SearchSettings.start`."""
@@ -88,7 +91,8 @@ class StagedSearch:
     def __init__(self, settings: StagedSettings, device: torch.device, seed: int, root: str | Path | None):
         self.settings, self.device, self.seed, self.root = settings, device, seed, root
         self.past: list[Snapshot] = []  # of the stages that are over
-        self.done, self.stopped = 0, []  # their epochs, and why those ended that ended early
+        self.done = 0  # their epochs
+        self.stopped: list[str] = []  # why those ended that ended early
         self._begin(0)
 
     def _begin(self, stage: int, alive: Masks | None = None) -> None:
@@ -116,7 +120,7 @@ class StagedSearch:
             row |= self._next(row["dropped"])
         return row
 
-    def _next(self, dropped: int) -> dict[str, int]:
+    def _next(self, dropped: float) -> dict[str, float]:
         search, left = self.search, self.settings.stages[self.stage + 1].operations
         before = search.architecture.living
         alive = strongest(search.settings.space, search.strengths(), search.architecture.alive, left)

@@ -30,7 +30,8 @@ class TrainedSupernet:
         device: torch.device,
         draws: torch.Generator,
     ):
-        self.space, self.alive = space, architecture.alive
+        self.space = space
+        self.alive: Masks = architecture.alive
         self._architecture, self._supernet, self._settings = architecture, supernet, settings
         self._train, self._held_out, self._device, self.draws = train, held_out, device, draws
         with torch.no_grad():
@@ -46,6 +47,7 @@ class TrainedSupernet:
     def accuracy(self, weights: Mapping[str, Tensor]) -> float:
         """In percent, on the held-out images, with BatchNorm as the search validated."""
         relaxation, mixture = self._architecture.relaxation, self._mixture(weights)
+        assert self._held_out is not None  # see `Derivation.objection`
         stale = relaxation.samples or relaxation.outruns_statistics
         self._supernet.train(stale)
         with frozen_statistics(self._supernet) if stale else nullcontext():
