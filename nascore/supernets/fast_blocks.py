@@ -5,7 +5,7 @@ activations, where `plain_blocks` reads and writes an activation for each connec
 connections to the output are factors of the 1x1 convolution's weights.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -41,6 +41,7 @@ class FastSearchBlock(SearchBlock):
     _planned: tuple[tuple[bool, ...], torch.device, _Plan] | None = None
 
     def forward(self, x: Tensor, weights: EdgeWeights) -> Tensor:
+        assert weights.active is not None  # `Architecture` fills it in
         plan = self._plan(tuple(weights.active[:, 0].tolist()), x.device)
         states = {0: channels_last(x)}
         *mixtures, last = self._weights(plan, weights.values[:, 0])
@@ -87,7 +88,8 @@ class FastBlockSupernet(BlockSupernet):
     block = FastSearchBlock
 
 
-def _operation(module: nn.Sequential, x: Tensor) -> Tensor:
+def _operation(module: Any, x: Tensor) -> Tensor:
+    """A Sequential of layers, a `ShiftNorm` and a ReLU."""
     *layers, norm, _ = module
     for layer in layers:
         wide = isinstance(layer, nn.Conv2d) and layer.kernel_size == (5, 5)

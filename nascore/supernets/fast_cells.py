@@ -32,6 +32,7 @@ class FastSearchCell(SearchCell):
         # a row for each operation of each edge, its weight once for each channel: the scale that a BatchNorm takes
         channels, count = states[0].x.shape[1], weights.values.numel()
         scales = weights.values.reshape(count, 1).expand(count, channels).contiguous().unbind()
+        assert weights.active is not None  # `Architecture` fills it in
         active = weights.active.tolist()
         for _ in range(self.nodes):
             total, first = Sum(), edge

@@ -9,11 +9,14 @@ values up one by one: at 64 images of 32x32 it is ten times further from the tru
 (torch 2.14.1).
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+_Gradients = tuple[Any, Any]  # each a tensor, or None where it is not wanted
 _LARGE = 2**17  # values from which on a 5x5 depthwise weight gradient is faster in two halves
 
 
@@ -32,8 +35,8 @@ def channels_last(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last) if x.device.type == "cpu" else x
 
 
-def follow(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor) -> None:
-    """Move the running statistics towards those of a batch, as `norm` itself would."""
+def follow(norm: Any, mean: Tensor, variance: Tensor) -> None:
+    """Move the running statistics of a BatchNorm towards those of a batch, as `norm` itself would."""
     if norm.track_running_stats:
         norm.running_mean.lerp_(mean, norm.momentum)
         norm.running_var.lerp_(variance, norm.momentum)
@@ -47,7 +50,7 @@ class Norm(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: FunctionCtx, x: Tensor, eps: float):
+    def forward(ctx: Any, x: Tensor, eps: float) -> tuple[Tensor, ...]:
         centred, mean, variance, inverse = _centre(x.clone(memory_format=torch.channels_last), eps)
         ctx.save_for_backward(centred, inverse)
         ctx.mark_non_differentiable(mean, variance)
@@ -55,8 +58,9 @@ class Norm(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, g: Tensor, _mean: None, _variance: None):
-        return _through_norm(g, *ctx.saved_tensors, None, (True, False))[0], None
+    def backward(ctx: Any, g: Tensor, _mean: None, _variance: None) -> tuple[Tensor | None, ...]:
+        centred, inverse = ctx.saved_tensors
+        return _through_norm(g, centred, inverse, None, (True, False))[0], None
 
 
 class ConvolutionNorm(torch.autograd.Function):
@@ -67,7 +71,7 @@ class ConvolutionNorm(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: FunctionCtx, x: Tensor, weight: Tensor, scale: Tensor | None, eps: float):
+    def forward(ctx: Any, x: Tensor, weight: Tensor, scale: Tensor | None, eps: float) -> tuple[Tensor, ...]:
         centred, mean, variance, inverse = _centre(_convolution(x, weight), eps)
         ctx.save_for_backward(x, weight, centred, inverse, scale)
         ctx.mark_non_differentiable(mean, variance)
@@ -75,7 +79,7 @@ class ConvolutionNorm(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, g: Tensor, _mean: None, _variance: None):
+    def backward(ctx: Any, g: Tensor, _mean: None, _variance: None) -> tuple[Tensor | None, ...]:
         x, weight, centred, inverse, scale = ctx.saved_tensors
         *towards, scaled, _ = ctx.needs_input_grad
         g, for_scale = _through_norm(g, centred, inverse, scale, (any(towards), scaled))
@@ -92,7 +96,7 @@ class ConvolutionNormDepthwise(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: FunctionCtx, x: Tensor, weight: Tensor, depthwise: Tensor, eps: float):
+    def forward(ctx: Any, x: Tensor, weight: Tensor, depthwise: Tensor, eps: float) -> tuple[Tensor, ...]:
         centred, mean, variance, inverse = _centre(_convolution(x, weight), eps)
         ctx.save_for_backward(x, weight, depthwise, centred, inverse)
         ctx.mark_non_differentiable(mean, variance)
@@ -100,7 +104,7 @@ class ConvolutionNormDepthwise(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, g: Tensor, _mean: None, _variance: None):
+    def backward(ctx: Any, g: Tensor, _mean: None, _variance: None) -> tuple[Tensor | None, ...]:
         x, weight, depthwise, centred, inverse = ctx.saved_tensors
         *towards, second, _ = ctx.needs_input_grad
         activated = _activated(centred, inverse)
@@ -118,14 +122,15 @@ class Depthwise(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: FunctionCtx, x: Tensor, weight: Tensor):
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
         ctx.save_for_backward(x, weight)
         return _convolution(x, weight, len(weight))
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, g: Tensor):
-        return _through_depthwise(g, *ctx.saved_tensors, ctx.needs_input_grad)
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        return _through_depthwise(g, x, weight, ctx.needs_input_grad)
 
 
 class NormShiftActivation(torch.autograd.Function):
@@ -135,7 +140,7 @@ class NormShiftActivation(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: FunctionCtx, x: Tensor, shift: Tensor, eps: float):
+    def forward(ctx: Any, x: Tensor, shift: Tensor, eps: float) -> tuple[Tensor, ...]:
         centred, mean, variance, inverse = _centre(x.clone(memory_format=torch.channels_last), eps)
         y = torch.addcmul(_by_channel(shift), centred, _by_channel(inverse)).relu_()
         ctx.save_for_backward(centred, inverse, y)
@@ -144,7 +149,7 @@ class NormShiftActivation(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, g: Tensor, _mean: None, _variance: None):
+    def backward(ctx: Any, g: Tensor, _mean: None, _variance: None) -> tuple[Tensor | None, ...]:
         centred, inverse, y = ctx.saved_tensors
         g, count = torch.ops.aten.threshold_backward(g, y, 0), g.numel() // g.shape[1]
         for_shift, along = g.sum((0, 2, 3)), (g * centred).sum((0, 2, 3))
@@ -160,7 +165,7 @@ class Mix(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: FunctionCtx, weights: Tensor, *states: Tensor):
+    def forward(ctx: Any, weights: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
         # autocast would round the factors of this product, and not those of its gradient
         with torch.autocast(weights.device.type, enabled=False):
             values = torch.stack([_as_stored(state) for state in states])
@@ -170,7 +175,7 @@ class Mix(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, *gradients: Tensor):
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         weights, values = ctx.saved_tensors
         g, for_weights = torch.stack([_as_stored(each) for each in gradients]), None
         if ctx.needs_input_grad[0]:
@@ -188,14 +193,14 @@ class AddScaled(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: FunctionCtx, total: Tensor, x: Tensor, weight: Tensor):
+    def forward(ctx: Any, total: Tensor, x: Tensor, weight: Tensor) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.mark_dirty(total)
         return total.addcmul_(x, weight)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, g: Tensor):
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         # not by `torch.dot`: in half the time, but it adds up a million values in a few strands, 25 times less exactly
         for_weight = (g * x).sum() if ctx.needs_input_grad[2] else None
@@ -222,7 +227,7 @@ def _activated(centred: Tensor, inverse: Tensor) -> Tensor:
 
 def _through_norm(
     g: Tensor, centred: Tensor, inverse: Tensor, scale: Tensor | None, wanted: tuple[bool, bool]
-) -> tuple[Tensor | None, Tensor | None]:
+) -> _Gradients:
     """The gradients of what was normalised and of the scale, as far as they are wanted."""
     g = g.contiguous(memory_format=torch.channels_last)
     for_scale = (g * centred).sum((0, 2, 3)) * inverse if wanted[1] else None
@@ -239,20 +244,18 @@ def _through_norm(
 
 def _through_convolution(
     g: Tensor, x: Tensor, weight: Tensor, wanted: tuple[bool, ...], groups: int = 1, padding: int | None = None
-) -> tuple[Tensor | None, Tensor | None]:
+) -> _Gradients:
     """The gradients of x and of the weight, as far as they are wanted. `padding` is that of the columns."""
     if not any(wanted):
         return None, None
     rows, columns = (side // 2 for side in weight.shape[2:])
-    padding = (rows, columns if padding is None else padding)
+    sides = rows, columns if padding is None else padding
     return torch.ops.aten.convolution_backward(
-        g, x, weight, None, (1, 1), padding, (1, 1), False, (0, 0), groups, (*wanted, False)
+        g, x, weight, None, (1, 1), sides, (1, 1), False, (0, 0), groups, (*wanted, False)
     )[:2]
 
 
-def _through_depthwise(
-    g: Tensor, x: Tensor, weight: Tensor, wanted: tuple[bool, bool]
-) -> tuple[Tensor | None, Tensor | None]:
+def _through_depthwise(g: Tensor, x: Tensor, weight: Tensor, wanted: tuple[bool, bool]) -> _Gradients:
     """As `_through_convolution`; the weight's gradient of a large 5x5 convolution in two halves of three columns.
 
     The CPU library has a fast weight gradient for kernels up to three columns wide, and an order of magnitude slower

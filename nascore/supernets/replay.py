@@ -48,13 +48,15 @@ class Replayed:
         if [_shape(x) for x in inputs] != [_shape(x) for x in self._inputs]:
             return self.step(*inputs)
         for own, given in zip(self._inputs, inputs, strict=True):
-            if own is not None:
+            if own is not None and given is not None:
                 own.copy_(given, non_blocking=True)
+        assert self._replay is not None
         self._replay()
         return self._outputs
 
     def _forget(self) -> None:
-        self._calls, self._replay = 0, None
+        self._calls = 0
+        self._replay: Callable[[], None] | None = None
         self._inputs: list[Tensor | None] = []
         self._outputs: Any = None
 

@@ -79,7 +79,8 @@ def _bare(module: nn.Module) -> bool:
 
 @computes(SeparableConvolution)
 def _separable_convolution(module: SeparableConvolution, state: "State", scale: Tensor, total: "Sum") -> None:
-    blocks, stride = _blocks(module), module[1].stride
+    blocks = _blocks(module)
+    stride = blocks[0].depthwise.stride
     first, *later = (depthwise.dilation == (2, 2) for _, depthwise, _, _ in blocks)
     if any(depthwise.dilation not in ((1, 1), (2, 2)) for _, depthwise, _, _ in blocks):
         as_it_is(module, state, scale, total)
@@ -97,7 +98,7 @@ def _separable_convolution(module: SeparableConvolution, state: "State", scale: 
 
 @computes(PlainConvolution)
 def _plain_convolution(module: PlainConvolution, state: "State", scale: Tensor, total: "Sum") -> None:
-    _, convolution, norm = module
+    _, convolution, norm = _layers(module)
     if convolution.stride == (1, 1):
         total.add(_convolution(convolution.weight, norm, state.relu, scale))
     else:
@@ -112,7 +113,7 @@ def _factorized_reduce(module: FactorizedReduce, state: "State", scale: Tensor, 
 @computes(NormalisedPool)
 def _normalised_pool(module: NormalisedPool, state: "State", scale: Tensor, total: "Sum") -> None:
     """While training, all edges see the same batch and so the same statistics: the state is normalised once."""
-    pool, norm = module
+    pool, norm = _layers(module)
     if norm.training:
         normal, mean, variance = state.pooled(pool, lambda x: _normal(x, norm.eps))
         follow(norm, mean, variance)
@@ -168,7 +169,7 @@ class State:
 class Sum:
     """A node's incoming terms, summed in place; those of dilated convolutions in phases, rearranged once at the end."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._plain: Tensor | None = None
         self._phased: Tensor | None = None
 
@@ -193,7 +194,13 @@ class Sum:
         if self._phased is not None:
             self.add(_from_phases(self._phased))
             self._phased = None
+        assert self._plain is not None  # a sum of nothing is False
         return self._plain
+
+
+def _layers(module: nn.Sequential) -> tuple[Any, ...]:
+    """Its layers, of which torch says only that they are modules."""
+    return tuple(module)
 
 
 class _Block(NamedTuple):
@@ -206,11 +213,11 @@ class _Block(NamedTuple):
 
 
 def _blocks(module: nn.Sequential) -> list[_Block]:
-    return [_Block(*block) for block in zip(*[iter(module)] * 4, strict=True)]
+    return [_Block(*block) for block in zip(*[iter(_layers(module))] * 4, strict=True)]
 
 
 def _separable(
-    blocks: Sequence[_Block], activated: Tensor, scale: Tensor | None, stride: tuple[int, int] = (1, 1)
+    blocks: Sequence[_Block], activated: Tensor, scale: Tensor | None, stride: tuple[int, ...] = (1, 1)
 ) -> Tensor:
     """The blocks on what their first ReLU would give, undilated; the first depthwise convolution has `stride`.
 
@@ -247,7 +254,7 @@ def reduced(module: FactorizedReduce, state: State, scale: Tensor | None = None)
     return torch.cat(outputs, dim=1)
 
 
-def aligned(module: nn.Module, state: State) -> Tensor:
+def aligned(module: Any, state: State) -> Tensor:
     """What preprocesses a cell's input: a factorized reduction, or ReLU, 1x1 convolution and BatchNorm."""
     if isinstance(module, FactorizedReduce):
         return reduced(module, state)
@@ -264,7 +271,7 @@ def _normal(x: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
     return F.batch_norm(x, mean, variance, None, None, True, 1.0, eps), mean, variance
 
 
-def _depthwise(weight: Tensor, x: Tensor, stride: tuple[int, int] = (1, 1)) -> Tensor:
+def _depthwise(weight: Tensor, x: Tensor, stride: tuple[int, ...] = (1, 1)) -> Tensor:
     """A depthwise convolution that keeps the size at stride 1."""
     if stride == (1, 1) and in_kernels(x):
         return Depthwise.apply(x, weight)
@@ -280,8 +287,8 @@ def _convolution(weight: Tensor, norm: nn.BatchNorm2d, x: Tensor, scale: Tensor 
     return y
 
 
-def _normalise(norm: nn.BatchNorm2d, x: Tensor, scale: Tensor | None = None) -> Tensor:
-    """What the affine-less `norm` does, its output times `scale` (channels,)."""
+def _normalise(norm: Any, x: Tensor, scale: Tensor | None = None) -> Tensor:
+    """What the affine-less `norm`, a BatchNorm, does, its output times `scale` (channels,)."""
     mean, variance = (norm.running_mean, norm.running_var) if norm.track_running_stats else (None, None)
     if norm.training and norm.track_running_stats:
         norm.num_batches_tracked.add_(1)
