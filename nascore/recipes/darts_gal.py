@@ -6,7 +6,7 @@ on uses (Lin et al. 2019, in its public code for networks of branches), "DARTS" 
 
 from dataclasses import dataclass
 
-from nascore.base.config import choose, override
+from nascore.base.config import Settings, choose, override
 from nascore.evidence import tables
 from nascore.gal.pruning import GalSettings
 from nascore.networks.cell_stack import default_reductions, stacked
@@ -129,7 +129,7 @@ _PRUNING = GalSettings(
 )
 
 
-def _training(name: str) -> TrainingSettings:
+def _training(name: str) -> Settings:
     one = EXPERIMENTS[name]
     changes = {"dataset": one.dataset, "cells": one.cells, "reductions": one.reductions, "stem": one.stem}
     changes |= dict(one.data)

@@ -107,7 +107,7 @@ SEARCHES: dict[str, tuple[str, dict[str, Any]]] = {
     "dso-full-mac": ("adaptive MAC", {"space__shared": False, "optimization__budget": AdaptiveMac()}),
 }
 
-_IMAGENET_SEARCH: SearchSettings = override(
+_IMAGENET_SEARCH = override(
     _SEARCH,
     space__stages=(2, 2, 13, 6),  # section 4.3
     space__stem="imagenet",

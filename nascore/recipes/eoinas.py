@@ -19,10 +19,9 @@ from nascore.recipes import darts
 from nascore.recipes import profiles as scales
 from nascore.recipes.recipe import Recipe
 from nascore.relaxations.gumbel import GumbelSoftmax
-from nascore.search.loop import SearchSettings
 from nascore.spaces.nasbench201 import NasBench201
 
-_GDAS: SearchSettings = override(
+_GDAS = override(
     darts.SEARCH.settings,
     space__cells=6,  # code: two normal cells in each stage, two reductions
     relaxation=GumbelSoftmax(temperature=10.0, final_temperature=0.1, schedule="linear"),  # code
@@ -36,7 +35,7 @@ _GDAS: SearchSettings = override(
 )
 
 # what the three rows of Table 3 share
-_BASELINE: SearchSettings = override(
+_BASELINE = override(
     darts.SEARCH.settings,  # 8 cells, 16 channels (4.2); batch 64, gradients clipped at 5 (not stated: DARTS's)
     relaxation=GumbelSoftmax(
         temperature=5.0,  # 4.2
@@ -88,7 +87,7 @@ def _profiles(profiles: Mapping[str, Mapping[str, Any]], pruning: Pruning) -> di
     }
 
 
-def _recipe(name: str, about: str, settings: SearchSettings, profiles: Mapping[str, Mapping[str, Any]]) -> Recipe:
+def _recipe(name: str, about: str, settings: Any, profiles: Mapping[str, Mapping[str, Any]]) -> Recipe:
     return Recipe(name, "eoinas", about, settings, _profiles(profiles, settings.pruning))
 
 

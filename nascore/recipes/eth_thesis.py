@@ -15,7 +15,6 @@ from nascore.recipes import darts
 from nascore.recipes import profiles as scales
 from nascore.recipes.recipe import Recipe
 from nascore.search.dropout import SkipDropout
-from nascore.search.loop import SearchSettings
 from nascore.search.stages import Stage, StagedSettings
 
 
@@ -27,8 +26,8 @@ def _stages(*cells: int, first: int = 8) -> tuple[Stage, ...]:
     )
 
 
-def _staged(settings: SearchSettings, **own: Any) -> StagedSettings:
-    """`settings` as those of a search in stages."""
+def _staged(settings: Any, **own: Any) -> StagedSettings:
+    """`settings`, of a search, as those of one in stages."""
     return StagedSettings(**{name: getattr(settings, name) for name in settings.__dataclass_fields__}, **own)
 
 
@@ -105,17 +104,18 @@ SMALL_BATCHES = {"batch_size": 64, "learning_rate": 0.015}  # Tables 4.1 and 4.5
 
 
 def _search(name: str, summary: str, changes: Mapping[str, Any]) -> Recipe:
-    settings: StagedSettings = override(_PDARTS, **changes)
+    settings = override(_PDARTS, **changes)
     return Recipe(name, "eth_thesis", summary, settings, {at: _profile(settings, at) for at in scales.STAGED_SEARCH})
 
 
-def _profile(settings: StagedSettings, profile: str) -> dict[str, Any]:
+def _profile(settings: Any, profile: str) -> dict[str, Any]:
     """What the profile changes, with its own numbers of cells and nodes in the places of the published ones."""
     cells = scales.STAGES[tuple(stage.cells for stage in settings.stages)][profile]
     stages = tuple(override(stage, cells=count) for stage, count in zip(settings.stages, cells, strict=True))
     changes = scales.STAGED_SEARCH[profile] | {"stages": stages, "space__cells": cells[0]}
     if "space__nodes" in changes:  # as many fewer as published
-        changes["space__nodes"] += settings.space.nodes - _PDARTS.space.nodes
+        published: Any = _PDARTS.space
+        changes["space__nodes"] += settings.space.nodes - published.nodes
     return changes
 
 

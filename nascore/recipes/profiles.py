@@ -3,45 +3,50 @@
 Each maps a profile to the settings that it changes; the `paper` profile changes nothing.
 """
 
+from typing import Any
+
+Changes = dict[str, Any]  # the names of settings -> their values
+Profiles = dict[str, Changes]
+
 # what all searches share, whatever their space
-_SMOKE = {"dataset": "digits", "train_images": 200, "epochs": 2, "batch_size": 32}
-_DEMO = {
+_SMOKE: Changes = {"dataset": "digits", "train_images": 200, "epochs": 2, "batch_size": 32}
+_DEMO: Changes = {
     "dataset": "digits",
     "train_images": 1000,
     "batch_size": 64,
     "learning_rate": 0.1,
     "final_learning_rate": 0.01,
 }
-_GPU = {"dataset": "cifar10", "epochs": 25, "batch_size": 256, "learning_rate": 0.1, "precision": "bfloat16"}
+_GPU: Changes = {"dataset": "cifar10", "epochs": 25, "batch_size": 256, "learning_rate": 0.1, "precision": "bfloat16"}
 
 # searches in the DARTS space
-_SMALL = {"space__cells": 2, "space__reductions": (1,), "space__channels": 4}
-SEARCH = {
+_SMALL: Changes = {"space__cells": 2, "space__reductions": (1,), "space__channels": 4}
+SEARCH: Profiles = {
     "smoke": _SMOKE | _SMALL | {"space__nodes": 2},
     "demo": _DEMO | _SMALL | {"space__nodes": 3, "epochs": 6, "optimization__learning_rate": 0.02},
     "gpu": _GPU,
 }
 
 # the same where weights can become zero: longer, and alpha moves more slowly, or 3-entmax cuts at its first step
-SPARSE_SEARCH = SEARCH | {
+SPARSE_SEARCH: Profiles = SEARCH | {
     "demo": SEARCH["demo"] | {"epochs": 12, "optimization__learning_rate": 0.01},
     "gpu": _GPU | {"epochs": 50},
 }
 
 # the same where a pass computes one operation of each edge: its steps cost little, and it takes many more of them
-SAMPLED_SEARCH = {
+SAMPLED_SEARCH: Profiles = {
     "smoke": SEARCH["smoke"] | {"epochs": 8},
     "demo": SEARCH["demo"] | {"epochs": 24, "batch_size": 32},
     "gpu": _GPU | {"epochs": 80},
 }
 
 # and with a warm-up of an eighth of the epochs, so that seven intervals are left, as in EoiNAS (160 epochs, 20 each)
-GRADUAL_SEARCH = {
+GRADUAL_SEARCH: Profiles = {
     profile: changes | {"optimization__warm_up": changes["epochs"] // 8} for profile, changes in SAMPLED_SEARCH.items()
 }
 
 # the same in stages, each of `epochs` epochs; dropout of skips falls as far as over the 15 published epochs with alpha
-STAGED_SEARCH = {
+STAGED_SEARCH: Profiles = {
     "smoke": SEARCH["smoke"]
     | {"space__cells": 5, "space__reductions": None, "batch_size": 100}
     | {"optimization__warm_up": 1, "skip_dropout__decay": 3.0},
@@ -52,27 +57,27 @@ STAGED_SEARCH = {
 }
 
 # and how many cells their stages have there, by those that they have as published
-STAGES = {
+STAGES: dict[tuple[int, ...], dict[str, tuple[int, ...]]] = {
     (5, 11, 17): {"smoke": (5, 6, 7), "demo": (5, 6, 7), "gpu": (5, 11, 17)},
     (11, 14, 17): {"smoke": (6, 7, 7), "demo": (6, 7, 7), "gpu": (11, 14, 17)},
 }
 
 # searches in NAS-Bench-201
-SEARCH_201 = {
+SEARCH_201: Profiles = {
     "smoke": _SMOKE | {"space__cells": 1, "space__channels": 4},
     "demo": _DEMO | {"space__cells": 1, "space__channels": 8, "epochs": 20, "optimization__learning_rate": 0.01},
     "gpu": _GPU | {"epochs": 50},
 }
 
 # a fifth of the epochs to warm up, and four intervals
-GRADUAL_SEARCH_201 = {
+GRADUAL_SEARCH_201: Profiles = {
     "smoke": SEARCH_201["smoke"] | {"epochs": 5, "optimization__warm_up": 1},
     "demo": SEARCH_201["demo"] | {"epochs": 25, "batch_size": 16, "learning_rate": 0.05, "optimization__warm_up": 5},
     "gpu": _GPU | {"epochs": 50, "optimization__warm_up": 10},
 }
 
 # retraining of derived networks and baselines
-RETRAINING = {
+RETRAINING: Profiles = {
     "smoke": {
         "dataset": "digits",
         "train_images": 200,
@@ -108,12 +113,12 @@ RETRAINING = {
 }
 
 # the same where there are three stages of normal cells, each perhaps with a type of its own
-THREE_STAGES = RETRAINING | {
+THREE_STAGES: Profiles = RETRAINING | {
     profile: RETRAINING[profile] | {"cells": 5, "reductions": None} for profile in ("smoke", "demo")
 }
 
 # retraining for ImageNet: a folder of ten of its classes, in small
-IMAGENET = {
+IMAGENET: Profiles = {
     "smoke": {
         "dataset": "folder:tiny_imagenet",
         "image_size": 64,
@@ -146,11 +151,11 @@ IMAGENET = {
 
 
 # DARTS-GAL's six experiments: its layouts at all profiles, on images that are at hand
-_NO_FOLDER = {"image_size": None, "fit": "shorter", "clip_seconds": 3.0, "speakers": None}
-_CATS = {"dataset": "folder:cats_vs_dogs", "fit": "square"}
-_VOICES = {"dataset": "voices:fsdd", "clip_seconds": 0.3, "speakers": None}
-_THOUSAND = {"train_images": 1000, "test_images": 1000}
-_GAL_IMAGES = {
+_NO_FOLDER: Changes = {"image_size": None, "fit": "shorter", "clip_seconds": 3.0, "speakers": None}
+_CATS: Changes = {"dataset": "folder:cats_vs_dogs", "fit": "square"}
+_VOICES: Changes = {"dataset": "voices:fsdd", "clip_seconds": 0.3, "speakers": None}
+_THOUSAND: Changes = {"train_images": 1000, "test_images": 1000}
+_GAL_IMAGES: dict[str, Profiles] = {
     "mnist": {"demo": {"dataset": "digits", "train_images": 1000}, "gpu": {}},
     "fashion": {"demo": {"dataset": "fashion_mnist", "image_size": 14} | _THOUSAND, "gpu": {}},
     "cifar10": {"demo": {"dataset": "cifar10", "image_size": 16} | _THOUSAND, "gpu": {}},
@@ -167,10 +172,10 @@ _GAL_DEMO = {
     "cats": {"sparsity": 0.02, "imitation": 1.0},
     "voices": {"sparsity": 0.05, "imitation": 1 / 3},
 }
-_GAL_SMOKE = _NO_FOLDER | {"dataset": "digits", "train_images": 128, "epochs": 2, "batch_size": 32}
+_GAL_SMOKE: Changes = _NO_FOLDER | {"dataset": "digits", "train_images": 128, "epochs": 2, "batch_size": 32}
 
 
-def stacked_training(name: str) -> dict[str, dict]:
+def stacked_training(name: str) -> Profiles:
     """The training of a stacked network, before and after its nodes are pruned, by the experiment's short name."""
     images = _GAL_IMAGES[name]
     demo = {"channels": 8, "epochs": 12, "batch_size": 64, "learning_rate": 0.05, "cutout": 0, "drop_path": 0.0}
@@ -182,7 +187,7 @@ def stacked_training(name: str) -> dict[str, dict]:
     }
 
 
-def node_pruning(name: str) -> dict[str, dict]:
+def node_pruning(name: str) -> Profiles:
     """The pruning of its nodes: the fewer steps there are, the stronger penalty and imitation."""
     images = _GAL_IMAGES[name]
     smoke = {"test_images": 50, "epochs": 4, "step_epochs": 2, "sparsity": 1.15, "imitation": 5.0}
@@ -193,7 +198,7 @@ def node_pruning(name: str) -> dict[str, dict]:
     }
 
 
-def stacked_search(name: str) -> dict[str, dict]:
+def stacked_search(name: str) -> Profiles:
     """The search of its cells."""
     images = _GAL_IMAGES[name]
     small = {"space__cells": 3, "space__channels": 4, "batch_size": 64, "learning_rate": 0.1}
@@ -204,7 +209,7 @@ def stacked_search(name: str) -> dict[str, dict]:
     }
 
 
-def block_search(changes: dict) -> dict[str, dict]:
+def block_search(changes: Changes) -> Profiles:
     """A search of DSO-NAS's blocks.
 
     One that does not pretrain goes without those epochs; one with fewer steps of the scales takes twice as many epochs,

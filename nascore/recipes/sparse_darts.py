@@ -14,7 +14,6 @@ from nascore.recipes import profiles as scales
 from nascore.recipes.recipe import Recipe
 from nascore.relaxations.entmax import Entmax
 from nascore.relaxations.softmax import Softmax
-from nascore.search.loop import SearchSettings
 from nascore.spaces.nasbench201 import NasBench201
 
 _SOFTMAX = {"relaxation": Softmax(), "derivation": EveryEdge(none_competes=True)}  # as the benchmark derives cells
@@ -60,7 +59,7 @@ def _cells(variant: str) -> Recipe:
 
 def _benchmark(variant: str) -> Recipe:
     # 17 blocks instead of 8 cells (setup): 15 cells and two fixed reductions
-    base: SearchSettings = override(darts.SEARCH.settings, space=NasBench201(), **_SOFTMAX)
+    base = override(darts.SEARCH.settings, space=NasBench201(), **_SOFTMAX)
     settings = override(base, **VARIANTS[variant])
     return Recipe(f"{NAMES[variant]}-201", "sparse_darts", f"{variant}, NAS-Bench-201", settings, scales.SEARCH_201)
 
