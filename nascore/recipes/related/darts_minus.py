@@ -5,7 +5,7 @@ One new answer, a relaxation: the auxiliary skip is the skip connection itself, 
 
 from typing import ClassVar
 
-from nascore import override
+from nascore.base import override
 from nascore.recipes import Recipe, darts
 from nascore.relaxations import ANYWHERE, EdgeWeights, Softmax
 

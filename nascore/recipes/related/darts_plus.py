@@ -3,7 +3,7 @@
 One new answer, a stop.
 """
 
-from nascore import override
+from nascore.base import override
 from nascore.derivation import StrongestEdges
 from nascore.pruning import Stop
 from nascore.recipes import Recipe, darts

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import torch
 
-from nascore import override
+from nascore.base import override
 from nascore.derivation import Derivation
 from nascore.recipes import Recipe, darts
 

@@ -5,7 +5,7 @@ Two new answers and a variation of a third. Numbers are those of its public code
 
 from typing import ClassVar
 
-from nascore import override
+from nascore.base import override
 from nascore.derivation import StrongestEdges
 from nascore.optimization import Penalty
 from nascore.recipes import Recipe, darts

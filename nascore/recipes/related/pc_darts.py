@@ -9,7 +9,7 @@ from functools import partial
 import torch
 from torch.nn import functional as F
 
-from nascore import override
+from nascore.base import override
 from nascore.recipes import Recipe, darts
 from nascore.relaxations import ANYWHERE, EdgeWeights, Softmax
 from nascore.spaces import CellSpace
