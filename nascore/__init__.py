@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from nascore.base.config import override as override
+from nascore.base.display import drawn_by
 from nascore.base.errors import ConfigError as ConfigError
 from nascore.base.errors import DataError as DataError
 from nascore.base.errors import GenotypeError as GenotypeError
@@ -34,6 +35,7 @@ if TYPE_CHECKING:  # the names that `__getattr__` gives
     from nascore import training as training
     from nascore.evidence import findings as findings
     from nascore.evidence import tables as tables
+    from nascore.evidence.all_runs import all_runs as all_runs
     from nascore.networks.benchmark_cells import BenchmarkCell as BenchmarkCell
     from nascore.networks.benchmark_network import BenchmarkNetwork as BenchmarkNetwork
     from nascore.networks.cell_network import CellNetwork as CellNetwork
@@ -47,6 +49,8 @@ if TYPE_CHECKING:  # the names that `__getattr__` gives
     from nascore.runs import keep as keep
     from nascore.runs import run as run
     from nascore.spaces.base import Space as Space
+
+drawn_by("nascore.figures.architectures.html", "png")  # imported with the first drawing
 
 _ROOMS = (
     *("base", "data", "derivation", "evidence", "figures", "gal", "networks", "optimization", "pruning", "recipes"),
@@ -63,6 +67,7 @@ _NAMES = {
     "Recipe": "recipes",
     "Run": "records",
     "Space": "spaces",
+    "all_runs": "evidence",
     "count": "networks",
     "findings": "evidence",
     "keep": "runs",
