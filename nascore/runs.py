@@ -79,7 +79,7 @@ def run(
     """
     _check_arguments(device, root, data_root, wait)
     recipe, seed, after = _recipe(recipe), _seed(seed), _before(after)
-    settings = recipe.at(profile, **_with_genotypes(overrides))
+    settings: Any = recipe.at(profile, **_with_genotypes(overrides))
     config = {"recipe": recipe.name, "paper": recipe.paper, "profile": profile, "seed": seed}
     config |= {"settings": to_dict(settings), "record_version": RECORD_VERSION}
     config |= {"after": _identity(after)} if after else {}
@@ -124,7 +124,7 @@ def keep(finished: Run) -> Path:
 
 def _check_arguments(device: Any, root: Any, data_root: Any, wait: Any) -> None:
     path = "a folder's path or None"
-    number = isinstance(wait, numbers.Real) and not isinstance(wait, bool) and wait >= 0  # which a NaN is not
+    number = isinstance(wait, (int, float)) and not isinstance(wait, bool) and wait >= 0  # which a NaN is not
     _require(isinstance(device, (str, torch.device)), "device", "a name such as 'cpu' or 'cuda:1'", device)
     _require(root is None or isinstance(root, (str, os.PathLike)), "root", path, root)
     _require(data_root is None or isinstance(data_root, (str, os.PathLike)), "data_root", path, data_root)

@@ -28,11 +28,14 @@ class Settings:
     settings have equal hashes. Raises `ConfigError` naming the field.
     """
 
+    if typing.TYPE_CHECKING:  # which every subclass gets from `dataclass`
+        __dataclass_fields__: typing.ClassVar[dict[str, dataclasses.Field[Any]]]
+
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
         dataclass(frozen=True, kw_only=True)(cls)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         hints = typing.get_type_hints(type(self))
         for field in dataclasses.fields(self):
             where = f"{type(self).__name__}.{field.name}"
@@ -155,7 +158,7 @@ def _is_current(kind: type) -> bool:
     return getattr(sys.modules.get(kind.__module__), kind.__qualname__, None) is kind
 
 
-def _default(field: dataclasses.Field) -> Any:
+def _default(field: dataclasses.Field[Any]) -> Any:
     return field.default_factory() if field.default_factory is not dataclasses.MISSING else field.default
 
 
@@ -218,7 +221,7 @@ def _conform(value: Any, hint: Any, where: str) -> Any:
     return value
 
 
-def _conform_any(value, arguments, hint, where):
+def _conform_any(value: Any, arguments: tuple[Any, ...], hint: Any, where: str) -> Any:
     for option in arguments:
         try:
             return _conform(value, option, where)
@@ -227,7 +230,7 @@ def _conform_any(value, arguments, hint, where):
     raise _wrong_type(value, hint, where)
 
 
-def _conform_tuple(value, arguments, hint, where):
+def _conform_tuple(value: Any, arguments: tuple[Any, ...], hint: Any, where: str) -> tuple[Any, ...]:
     if not isinstance(value, (tuple, list)):
         raise _wrong_type(value, hint, where)
     if arguments[-1] is Ellipsis:
@@ -237,6 +240,6 @@ def _conform_tuple(value, arguments, hint, where):
     return tuple(_conform(item, of, f"{where}[{i}]") for i, (item, of) in enumerate(zip(value, arguments, strict=True)))
 
 
-def _wrong_type(value, hint, where) -> ConfigError:
+def _wrong_type(value: Any, hint: Any, where: str) -> ConfigError:
     named = getattr(hint, "__name__", str(hint)) if not typing.get_args(hint) else str(hint)
     return ConfigError(f"{where} must be {named}, not {value!r} ({type(value).__name__})")

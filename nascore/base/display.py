@@ -78,7 +78,7 @@ def beside_html(*parts: str) -> str:
 
 def settings_items(settings: Settings, within: str = "") -> Iterator[tuple[str, Any]]:
     """(name, value) of all fields, by the names that overrides have; settings in settings are named by their type."""
-    for field in dataclasses.fields(settings):  # type: ignore[arg-type]
+    for field in dataclasses.fields(settings):
         name, value = within + field.name, getattr(settings, field.name)
         if isinstance(value, Settings):
             yield name, type(value).__name__

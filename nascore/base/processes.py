@@ -72,7 +72,7 @@ class Team:
                 dist.broadcast(buffer, src=0)
 
 
-def _averaged_in_order(_: None, bucket: dist.GradBucket) -> torch.futures.Future[Tensor]:
+def _averaged_in_order(_: None, bucket: Any) -> torch.futures.Future[Tensor]:
     """The mean of a bucket's gradients over all processes, added up by rank.
 
     gloo's own sum has an order that depends on a gradient's place in its bucket, and torch fills the buckets anew after

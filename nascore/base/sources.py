@@ -50,7 +50,7 @@ def fingerprint(obj: Any) -> str:
 class _Walk:
     """All code that can be reached from an object, each described once."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.seen: dict[int, Any] = {}
         self.waiting: list[Any] = []
 
@@ -72,8 +72,8 @@ class _Walk:
             items = [self.value(item, home) for item in value]
             return f"({', '.join(items if isinstance(value, tuple) else sorted(items))})"
         if type(value) in _MUTABLE:  # what they hold changes, as in a cache: only the code in them counts
-            items = value.values() if isinstance(value, dict) else value
-            return f"[{', '.join(sorted(self.code(item, home) for item in items if _is_code(item)))}]"
+            held = list(value.values() if isinstance(value, dict) else value)
+            return f"[{', '.join(sorted(self.code(item, home) for item in held if _is_code(item)))}]"
         if isinstance(value, functools.partial):
             return f"partial{self.value((value.func, *value.args, *sorted(value.keywords.items())), home)}"
         if isinstance(value, types.MethodType):
@@ -81,7 +81,7 @@ class _Walk:
         if _is_code(value):
             return self.code(value, home)
         shown = self.code(type(value), home)
-        if dataclasses.is_dataclass(value) and type(value).__dataclass_params__.frozen:
+        if (rules := getattr(type(value), "__dataclass_params__", None)) and rules.frozen:
             return shown + self.value(tuple(_changed(value)), home)
         return f"{shown} {getattr(value, '__name__', '')}"  # such as torch.relu
 
@@ -215,7 +215,7 @@ def _source(code: Any, functions: list[types.FunctionType]) -> tuple[ast.AST | N
 
 
 @functools.lru_cache(maxsize=64)
-def _parsed(text: str) -> tuple[ast.Module | None, frozenset]:
+def _parsed(text: str) -> tuple[ast.Module | None, frozenset[str]]:
     """A file without its docstrings, and all code that it compiles to; (None, nothing) for none."""
     try:
         module = ast.parse(text)
@@ -229,7 +229,7 @@ def _parsed(text: str) -> tuple[ast.Module | None, frozenset]:
 def _without_docstrings(module: ast.Module) -> ast.Module:
     for node in ast.walk(module):
         if isinstance(body := getattr(node, "body", None), list):
-            node.body = [each for each in body if not _is_docstring(each)] or [ast.Pass()]
+            body[:] = [each for each in body if not _is_docstring(each)] or [ast.Pass()]
     return module
 
 
@@ -243,8 +243,8 @@ def _find(module: ast.Module, qualname: str, line: int) -> ast.AST | None:
         found = [node for node in ast.walk(module) if isinstance(node, ast.Lambda) and node.lineno == line]
         return ast.Module([ast.Expr(node) for node in found], []) if found else None
     found = [node for name, node in _definitions(module) if name == qualname]
-    here = [node for node in found if _first_line(node) <= line <= node.end_lineno]
-    return (here or found or [None])[-1]
+    here = [node for node in found if _first_line(node) <= line <= (node.end_lineno or line)]
+    return (here or found)[-1] if found else None
 
 
 def _first_line(node: Any) -> int:

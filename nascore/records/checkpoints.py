@@ -133,7 +133,7 @@ class RunFolder:
             files[ARCHITECTURE] = self.write(ARCHITECTURE, result.architecture.to_bytes())
         files[WEIGHTS] = self.write(WEIGHTS, _to_bytes(dict(task.weights())))
         last = {name: value for name, value in rows[-1].items() if name not in ("epoch", "seconds")}
-        record = {
+        record: dict[str, Any] = {
             "metrics": last | result.metrics,
             "genotype": result.genotype and result.genotype.to_dict(),
             "seconds": round(sum(row["seconds"] for row in rows), 3),

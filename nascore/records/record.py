@@ -59,7 +59,8 @@ class ArchitectureHistory:
         buffer = io.BytesIO()
         labels = {"edges": np.array(self.edges), "operations": np.array(self.operations)}
         values = {f"{cell}/{name}": value for cell, columns in self.cells.items() for name, value in columns.items()}
-        np.savez_compressed(buffer, **labels, **values)
+        arrays: dict[str, Any] = labels | values
+        np.savez_compressed(buffer, **arrays)
         return buffer.getvalue()
 
     @classmethod
