@@ -493,9 +493,12 @@ def test_recomputing_sets_a_finished_run_aside(tmp_path, capsys):
         assert again.path == first.path and not (again.path / "mark").exists()
         assert capsys.readouterr().out.startswith("computing ")
         (again.path / "mark").write_text(mark)
-    assert (aside / "mark").read_text() == "second" and again.metrics == nascore.load_run(aside).metrics
-    assert sorted(path.name for path in tmp_path.iterdir()) == [first.name, aside.name]
-    assert not [path for path in aside.iterdir() if path.name.startswith(".")]
+    older = [aside, aside.with_name(f"{aside.name}-2")]
+    assert [(path / "mark").read_text() for path in older] == ["first", "second"]
+    assert sorted(tmp_path.iterdir()) == [first.path, *older]
+    assert again.metrics == nascore.load_run(aside).metrics
+    assert not [path for folder in older for path in folder.iterdir() if path.name.startswith(".")]
+    assert list(nascore.all_runs(tmp_path).name) == [first.name]  # what was replaced does not count again
 
 
 def test_an_interrupted_recomputation_goes_on(tmp_path, monkeypatch, capsys):

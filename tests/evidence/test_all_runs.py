@@ -57,6 +57,20 @@ def test_filters(records):
         all_runs(records, recipes="darts")
 
 
+def test_settings_are_columns_where_they_are_asked_for(records):
+    assert not [name for name in all_runs(records) if name.startswith("settings__")]
+    table = all_runs(records, settings=True).set_index("name")
+    for name in NAMES:
+        settings = nascore.load_run(records / name).settings
+        row = table.loc[name]
+        assert row["settings__epochs"] == settings["epochs"]
+        assert row["settings__space"] == settings["space"]["type"]
+        assert row["settings__space__cells"] == settings["space"]["cells"]
+        assert row["settings__optimization__learning_rate"] == settings["optimization"]["learning_rate"]
+    assert not [name for name in table if name.endswith("__type")]
+    assert list(all_runs(records, settings=True, settings__space="CellSpace").name) == [NAMES[2]]
+
+
 def test_nothing_there(tmp_path):
     assert list(all_runs(tmp_path)) == list(_COLUMNS) and len(all_runs(tmp_path, recipe="darts")) == 0
     with pytest.raises(ConfigError, match="nowhere is no folder"):
