@@ -7,10 +7,10 @@ import math
 import numbers
 import os
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from nascore.recipes.recipe import Recipe
 from nascore.recipes.registry import find
 from nascore.records.checkpoints import RunFolder, Task, locked
 from nascore.records.environment import find_device, seeded
-from nascore.records.record import RESULT, WEIGHTS, Run, is_finished, load_run
+from nascore.records.record import REPLACED, RESULT, WEIGHTS, Run, is_finished, load_run
 
 # Raised when the same configuration may give other results than before, or a default is changed, so that old records
 # are not taken for new ones.
@@ -63,8 +63,8 @@ def run(
         The same seed and settings give the same bits on a CPU with the same number of threads. device: auto (the GPU if
         there is one), cpu, cuda, cuda:1, ... fresh: pass over the project's committed records (`data/runs`), which have
         no weights. A finished run in `root` is loaded all the same, and an unfinished one gone on with. recompute: pass
-        over finished runs in `root`, too. One that is there is set aside as `<name>.replaced`, in place of an older one
-        of that name; an unfinished one is gone on with, so that a recomputation may be interrupted. after: a finished
+        over finished runs in `root`, too. One that is there is set aside as `<name>.replaced` (then `-2`, `-3`, ...);
+        an unfinished one is gone on with, so that a recomputation may be interrupted. after: a finished
         run that this one goes on from, or its folder, such as the training of the network that is to be pruned; it must
         have its weights, which committed records do not. root: the folder of run folders, `runs/` of the project unless
         given. data_root: where the data sets are; see `nascore.data`. wait: how many seconds to wait, at most, for
@@ -171,17 +171,21 @@ def _genotype(text: str) -> AnyGenotype:
 
 def _set_aside(folder: Path, wait: float) -> None:
     """Rename a finished run's folder; raises `RunError` where it cannot be renamed."""
-    aside = folder.with_name(f"{folder.name}.replaced")
     with locked(folder, wait):
+        aside = next(path for path in _replaced(folder) if not path.exists())
         try:
-            if aside.is_dir():
-                shutil.rmtree(aside)
             folder.rename(aside)  # the lock goes with it: a process that waits for it makes the folder anew
         except OSError as error:
             why = f"cannot be set aside as {aside.name} ({error}): rename it, or give another root"
             raise RunError(f"{paths.shown(folder)} {why}") from error
     for name in (".owner", ".lock"):
         (aside / name).unlink(missing_ok=True)
+
+
+def _replaced(folder: Path) -> Iterator[Path]:
+    """The names that a replaced run may have: nothing that was computed is ever deleted."""
+    yield folder.with_name(folder.name + REPLACED)
+    yield from (folder.with_name(f"{folder.name}{REPLACED}-{number}") for number in count(2))
 
 
 def _hash(recipe: Recipe, seed: int, settings: Settings, after: Run | None) -> str:

@@ -17,6 +17,10 @@ class Answers(Protocol):
     penalty: Any
     stop: Any
 
+    @property
+    def nesterov(self) -> bool:
+        """Of the weights' own steps."""
+
 
 class Answer(Settings):
     """Base of the answers to the questions: a value, which can say beside which others it makes no sense."""

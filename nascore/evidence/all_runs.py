@@ -10,24 +10,26 @@ import pandas as pd
 from nascore.base import paths
 from nascore.base.config import choose
 from nascore.base.errors import ConfigError, DamageWarning, RunError
-from nascore.records.record import Run, is_finished, load_run
+from nascore.records.record import REPLACED, Run, is_finished, load_run
 
 _COLUMNS = ("name", "recipe", "paper", "profile", "seed", "dataset", "date", "device", "seconds", "path")
 _SEVERAL = (list, tuple, set, frozenset, range)
 
 
-def all_runs(root: str | Path | None = None, **filters: Any) -> pd.DataFrame:
+def all_runs(root: str | Path | None = None, *, settings: bool = False, **filters: Any) -> pd.DataFrame:
     """One row for each finished record: name, recipe, paper, profile, seed, dataset, date, device, seconds, path (for
     `load_run`), then all metrics, NaN where a run has none of that name. By recipe, profile and seed.
 
-    Without `root`, the project's committed records and those in `runs`; of one that is in both, the latter. `filters`
-    keep the rows in which a column has that value, or one of a list: `recipe="darts"`, `seed=[0, 1]`. Records that
-    cannot be read are left out, with a `DamageWarning` each. Raises `ConfigError` for a filter that is no column, or a
-    `root` that is no folder.
+    Without `root`, the project's committed records and those in `runs`; of one that is in both, the latter. What a
+    recomputation replaced does not count again. With `settings`, columns such as `settings__epochs` and
+    `settings__space__cells` follow, named as overrides are; an answer's own column has its type. `filters` keep the
+    rows in which a column has that value, or one of a list: `recipe="darts"`, `seed=[0, 1]`. Records that cannot be
+    read are left out, with a `DamageWarning` each. Raises `ConfigError` for a filter that is no column, or a `root`
+    that is no folder.
     """
     rows: dict[str, dict[str, Any]] = {}
     for place in _places(root):
-        rows |= {row["name"]: row for row in _rows(place)}
+        rows |= {row["name"]: row for row in _rows(place, settings)}
     table = pd.DataFrame(list(rows.values()), columns=_columns(rows.values()))
     for name, wanted in filters.items():
         column = table[choose("filter", name, {each: each for each in table.columns})]
@@ -44,11 +46,14 @@ def _places(root: str | Path | None) -> list[Path]:
     return [Path(root)]
 
 
-def _rows(place: Path) -> Iterator[dict[str, Any]]:
+def _rows(place: Path, settings: bool) -> Iterator[dict[str, Any]]:
     folders = sorted(place.iterdir()) if place.is_dir() else []
     for folder in filter(is_finished, folders):
+        if REPLACED in folder.name:
+            continue
         try:
-            yield _row(load_run(folder))
+            run = load_run(folder)
+            yield _row(run) | (dict(_flat(run.settings, "settings")) if settings else {})
         except RunError as error:
             warnings.warn(f"left out: {error}", DamageWarning, stacklevel=3)
         except (AttributeError, KeyError, TypeError) as error:  # JSON, but not of a record's form
@@ -61,6 +66,16 @@ def _row(run: Run) -> dict[str, Any]:
     where |= {"device": run.environment["device"], "seconds": run.seconds, "path": str(run.path)}
     what = {"name": run.name, "recipe": run.recipe, "paper": run.config["paper"], "profile": run.profile}
     return dict(run.metrics) | what | {"seed": run.seed} | where
+
+
+def _flat(settings: dict[str, Any], within: str) -> Iterator[tuple[str, Any]]:
+    """(name, value) of all settings of a record; those in settings are named by their type first."""
+    for name, value in settings.items():
+        if isinstance(value, dict) and "type" in value:
+            yield f"{within}__{name}", value["type"]
+            yield from _flat(value, f"{within}__{name}")
+        elif name not in ("type", "source"):
+            yield f"{within}__{name}", value
 
 
 def _columns(rows: Iterable[dict[str, Any]]) -> list[str]:

@@ -34,7 +34,7 @@ class Bilevel(Optimization):
                 f"{type(search.relaxation).__name__} "
                 "draws another architecture at each: take Bilevel(order=1), or a relaxation that draws nothing"
             )
-        if getattr(search, "nesterov", False):
+        if search.nesterov:
             return "the second order unrolls a step of plain momentum: set nesterov=False, or order=1"
         return None
 

@@ -28,6 +28,7 @@ CONFIG, RESULT, HISTORY, ARCHITECTURE, WEIGHTS = (
     "architecture.npz",
     "weights.pt",
 )
+REPLACED = ".replaced"  # behind a run's name, and perhaps a number: the folder of what a recomputation replaced
 
 
 @dataclass(frozen=True)
