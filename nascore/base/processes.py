@@ -72,7 +72,8 @@ class Team:
                 dist.broadcast(buffer, src=0)
 
 
-def _averaged_in_order(_: None, bucket: Any) -> torch.futures.Future[Tensor]:
+# torch reads the annotation of a hook, and its own files of types do not name this class
+def _averaged_in_order(_: None, bucket: dist.GradBucket) -> torch.futures.Future[Tensor]:  # type: ignore[name-defined]
     """The mean of a bucket's gradients over all processes, added up by rank.
 
     gloo's own sum has an order that depends on a gradient's place in its bucket, and torch fills the buckets anew after
