@@ -21,10 +21,24 @@ from nascore.relaxations import Softmax
 from nascore.spaces import CellSpace
 
 HELPERS = """
+import enum
+import torch
+
 SHIFT = 1
+SIZES = {"small": [3, 5]}
+KERNEL = torch.tensor([1.0, 2.0])
+
+class Mode(enum.Enum):
+    FIRST = 1
+    SECOND = 2
+
+MODE = Mode.FIRST
 
 def scale(x):
     return x * 2 + SHIFT
+
+def late(x):
+    return x + 7
 
 def unused(x):
     return x
@@ -33,11 +47,12 @@ METHOD = '''
 import torch
 from torch.nn import functional as F
 import {helpers}
-from {helpers} import scale
+from {helpers} import SIZES, scale
 from nascore.base.config import Settings
 
 RATE = 0.5
 TABLE = {{"a": [1, 2]}}
+CACHE = {{}}
 calls = 0
 
 class Base(Settings):
@@ -54,16 +69,26 @@ class Method(Base):
     def weights(self, x):
         """What it does."""
         global calls
+        from {helpers} import late
         calls += 1
+        CACHE[calls] = late(x)
         return F.softmax(self.later(scale(x)) + {helpers}.SHIFT, dim=-1)
 
     def later(self, x):
         return x + TABLE["a"][0] + (Method is Base)
+
+    def sizes(self, x):
+        import {helpers} as h
+        return SIZES["small"], h.KERNEL, h.MODE
 '''
 EDITS = {
     "method": ("method", "x + TABLE", "x - TABLE"),
     "helper": ("helpers", "x * 2", "x * 3"),
     "helper's constant": ("helpers", "SHIFT = 1", "SHIFT = 2"),
+    "list of a helper's": ("helpers", "[3, 5]", "[3, 7]"),
+    "array of a helper's": ("helpers", "[1.0, 2.0]", "[1.0, 3.0]"),
+    "choice of a helper's": ("helpers", "MODE = Mode.FIRST", "MODE = Mode.SECOND"),
+    "imported within a method": ("helpers", "x + 7", "x + 8"),
     "base": ("method", "return 1", "return 2"),
     "default": ("method", "RATE = 0.5", "RATE = 0.25"),
     "table": ("method", "[1, 2]", "[3, 2]"),
@@ -127,8 +152,9 @@ def test_what_a_run_changes_itself_does_not_change_its_name(imported):
     module = imported()
     before = fingerprint(module.Method)
     module.Method().weights(torch.zeros(2))
-    module.TABLE["b"] = 3
-    assert module.calls == 1 and fingerprint(module.Method) == before
+    assert module.calls == len(module.CACHE) == 1 and fingerprint(module.Method) == before
+    module.TABLE["a"][0] = 3  # which it reads and never changes
+    assert fingerprint(module.Method) != before
 
 
 def test_a_file_edited_after_its_import_does_not_count_as_what_runs(imported):
@@ -180,6 +206,26 @@ def test_a_field_that_records_need_is_refused():
         to_dict(Reads())
 
 
+def remembering(name, cache={}):  # noqa: B006 # a cache, as readers write one
+    cache[name] = True
+    return cache
+
+
+def test_a_cache_among_the_defaults_may_fill():
+    before = fingerprint(remembering)
+    assert remembering("a") and fingerprint(remembering) == before
+
+
+def test_lists_that_hold_themselves_and_arrays_in_defaults_do_no_harm():
+    ring = [1]
+    ring.append(ring)
+
+    def reads(x, kernel=torch.ones(2)):  # noqa: B008
+        return x, ring, kernel
+
+    assert fingerprint(reads) == fingerprint(reads)
+
+
 # -- notebooks -------------------------------------------------------------------------------------------------------
 
 CELLS = '''
@@ -209,6 +255,10 @@ assert shown["type"] == "__main__:Method"
 assert cell(CLASS) == cell("x = 1\\n" + CLASS) == cell(CLASS.replace("Does it.", "Other.") + "  # more") == first
 assert from_dict(shown) == shell.user_ns["Method"](rate=0.25)  # the newest
 assert cell(CLASS.replace("0.5", "0.75")) != first and cell(CLASS.replace("helper(x)", "-helper(x)")) != first
+shell.run_cell("SIZES = [3, 5]").raise_error()
+sized = cell(CLASS.replace("helper(x)", "helper(x) + SIZES[0]"))
+shell.run_cell("SIZES = [3, 7]").raise_error()  # in a cell of its own
+assert fingerprint(shell.user_ns["Method"]) != sized
 assert cell(CLASS) == first and cell(HELPER.replace("2", "3")) != first
 bare = cell("class Method(Settings):\\n    rate: float = 0.5")
 assert cell("class Method(Settings):\\n    rate: float = 0.25") != bare
@@ -297,8 +347,9 @@ def test_an_operation_s_source_is_part_of_the_run_that_has_it(register):
 
 
 def test_operations_that_differ_in_what_they_were_given_are_told_apart():
-    makers = [kind(kernel) for kind in (make_with, Maker, lambda kernel: partial(make, kernel)) for kernel in (3, 5)]
-    assert len({fingerprint(maker) for maker in makers}) == 6 and fingerprint(Maker(3)) == fingerprint(makers[2])
+    kinds = (make_with, Maker, lambda kernel: partial(make, kernel), lambda kernel: make_with([kernel]))
+    makers = [kind(kernel) for kind in kinds for kernel in (3, 5)]
+    assert len({fingerprint(maker) for maker in makers}) == 8 and fingerprint(Maker(3)) == fingerprint(makers[2])
 
 
 def make(kernel, channels, stride, searching):
