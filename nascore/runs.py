@@ -18,13 +18,10 @@ import torch
 from tqdm import tqdm
 
 from nascore.base import paths, sources
-from nascore.base.config import Settings, choose, digest, to_dict
+from nascore.base.config import Settings, digest, to_dict
 from nascore.base.errors import ConfigError, RunError, shortened
 from nascore.base.files import atomic_write
 from nascore.base.processes import join, team
-from nascore.networks.benchmark_cells import BenchmarkCell
-from nascore.networks.genotypes import AnyGenotype
-from nascore.networks.published import PUBLISHED
 from nascore.recipes.recipe import Recipe
 from nascore.recipes.registry import find
 from nascore.records.checkpoints import RunFolder, Task, locked
@@ -79,7 +76,7 @@ def run(
     """
     _check_arguments(device, root, data_root, wait)
     recipe, seed, after = _recipe(recipe), _seed(seed), _before(after)
-    settings: Any = recipe.at(profile, **_with_genotypes(overrides))
+    settings: Any = recipe.at(profile, **overrides)
     config = {"recipe": recipe.name, "paper": recipe.paper, "profile": profile, "seed": seed}
     config |= {"settings": to_dict(settings), "record_version": RECORD_VERSION}
     config |= {"after": _identity(after)} if after else {}
@@ -151,22 +148,6 @@ def _before(given: Run | str | Path | None) -> Run | None:
 def _require(holds: bool, name: str, must: str, given: Any) -> None:
     if not holds:
         raise ConfigError(f"{name} must be {must}, not {shortened(given)}")
-
-
-def _with_genotypes(overrides: dict[str, Any]) -> dict[str, Any]:
-    """`overrides`, in which genotypes' names and strings are those genotypes."""
-    named = {
-        name: _genotype(value)
-        for name, value in overrides.items()
-        if isinstance(value, str) and name.rpartition("__")[2] == "genotype"
-    }
-    return overrides | named
-
-
-def _genotype(text: str) -> AnyGenotype:
-    if "|" in text:
-        return BenchmarkCell.parse(text)
-    return choose("genotype", text, PUBLISHED, see="`nascore.PUBLISHED` has all")
 
 
 def _set_aside(folder: Path, wait: float) -> None:

@@ -428,7 +428,7 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
         ({"wait": float("nan")}, "wait must be a number of seconds from 0 on, not nan"),
         ({"after": 3}, "after must be a finished run, the path of its folder, or None, not 3"),
         ({"recipe": None}, "recipe must be a Recipe or the name of one, not None"),
-        ({"genotype": "darts_v3"}, "unknown genotype 'darts_v3': did you mean 'DARTS_V"),
+        ({"recipe": "retraining", "genotype": "darts_v3"}, "unknown genotype 'darts_v3': did you mean 'DARTS_V"),
         ({"dataset": "digit"}, "digit"),
     ],
 )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nascore.base import sources
-from nascore.base.errors import ConfigError
+from nascore.base.errors import ConfigError, GenotypeError
 
 
 @typing.dataclass_transform(frozen_default=True, kw_only_default=True)
@@ -24,8 +24,9 @@ class Settings:
 
     Construction checks every field's type, then `validate` checks what types cannot say.
 
-    Lists given for tuples are turned into tuples, and whole numbers given for floats into floats, so that equal
-    settings have equal hashes. Raises `ConfigError` naming the field.
+    Lists given for tuples are turned into tuples, whole numbers given for floats into floats, and text given for a type
+    that has a `from_text`, as genotypes have, into what that makes of it, so that equal settings have equal hashes.
+    Raises `ConfigError` naming the field.
     """
 
     if typing.TYPE_CHECKING:  # which every subclass gets from `dataclass`
@@ -61,7 +62,7 @@ def override(settings: Settings, **overrides: Any) -> Settings:
     for name, value in overrides.items():
         head, _, rest = name.partition("__")
         if head not in (names := [field.name for field in dataclasses.fields(settings)]):
-            raise ConfigError(_unknown(f"{type(settings).__name__} setting", head, names))
+            raise ConfigError(unknown(f"{type(settings).__name__} setting", head, names))
         if rest:
             nested.setdefault(head, {})[rest] = value
         else:
@@ -174,7 +175,7 @@ def choose(kind: str, name: str, options: typing.Mapping[str, Any], *, see: str 
     `see` says where all can be seen if there are more.
     """
     if not isinstance(name, str) or name not in options:
-        raise ConfigError(_unknown(kind, name, list(options), see))
+        raise ConfigError(unknown(kind, name, list(options), see))
     return options[name]
 
 
@@ -185,7 +186,7 @@ _SEE = {
 }
 
 
-def _unknown(kind: str, name: Any, known: list[str], see: str = "") -> str:
+def unknown(kind: str, name: Any, known: list[str], see: str = "") -> str:
     """What to say of a name that is not among `known`; a long list without a `see` is shown as a short one is."""
     folded = {each.casefold(): each for each in known}
     near = [repr(folded[each]) for each in difflib.get_close_matches(str(name).casefold(), folded, n=3)]
@@ -213,6 +214,8 @@ def _conform(value: Any, hint: Any, where: str) -> Any:
         return _conform_tuple(value, arguments, hint, where)
     if hint is float and type(value) is int:
         value = float(value)
+    if isinstance(value, str) and hasattr(hint, "from_text"):
+        value = _from_text(value, hint, where)
     exact = hint in (bool, int, float, str, types.NoneType)
     if not (type(value) is hint if exact else isinstance(value, hint)):
         raise _wrong_type(value, hint, where)
@@ -225,9 +228,19 @@ def _conform_any(value: Any, arguments: tuple[Any, ...], hint: Any, where: str) 
     for option in arguments:
         try:
             return _conform(value, option, where)
-        except ConfigError:
+        except (ConfigError, GenotypeError):
             continue
+    for option in arguments:
+        if isinstance(value, str) and hasattr(option, "from_text"):
+            _from_text(value, option, where)  # says what is wrong with the text, if that is all
     raise _wrong_type(value, hint, where)
+
+
+def _from_text(text: str, kind: Any, where: str) -> Any:
+    try:
+        return kind.from_text(text)
+    except (ConfigError, GenotypeError) as error:
+        raise type(error)(f"{where}: {error}") from error
 
 
 def _conform_tuple(value: Any, arguments: tuple[Any, ...], hint: Any, where: str) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from nascore.base.errors import GenotypeError, shortened
 from nascore.networks.genotypes import AnyGenotype
-from nascore.networks.operations import OPERATIONS
+from nascore.networks.operations import OPERATIONS, unknown_operation
 
 Connection = tuple[int, int]  # (source node, target node)
 SCALE = "scale"  # what a connection does: it multiplies
@@ -91,8 +91,11 @@ class BlockGenotype(AnyGenotype, keys=("candidates", "levels", "blocks")):
     blocks: tuple[tuple[Connection, ...], ...]
 
     def __post_init__(self) -> None:
-        if not self.candidates or not set(self.candidates) <= set(OPERATIONS):
-            raise GenotypeError(f"candidates are names out of {', '.join(OPERATIONS)}, not {list(self.candidates)}")
+        for name in self.candidates:
+            if name not in OPERATIONS:
+                raise GenotypeError(f"candidates: {unknown_operation(name)}")
+        if not self.candidates:
+            raise GenotypeError("a network of blocks has one candidate or more")
         if type(self.levels) is not int or self.levels < 1 or not self.blocks:
             raise GenotypeError("a network of blocks has one level or more, and one block or more")
         self.cells()

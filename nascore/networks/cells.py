@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from nascore.base.errors import GenotypeError, shortened
 from nascore.networks.genotypes import AnyGenotype, Arrow, Edge
-from nascore.networks.operations import OPERATIONS
+from nascore.networks.operations import OPERATIONS, unknown_operation
 
 INPUTS = 2  # a cell reads the outputs of the two cells before it
 
@@ -205,7 +205,7 @@ def cell_types(normal_types: int) -> tuple[str, ...]:
 
 def _check_edge(operation: Any, source: Any, node: int, empty: set[int]) -> None:
     if operation not in OPERATIONS:
-        raise GenotypeError(f"node {node}: unknown operation {operation!r}; there are {', '.join(OPERATIONS)}")
+        raise GenotypeError(f"node {node}: {unknown_operation(operation)}")
     if type(source) is not int or source < 0:
         raise GenotypeError(f"node {node}: a source is a node number from 0 on, not {source!r}")
     if source >= node:

@@ -35,6 +35,16 @@ class AnyGenotype(Displayed):
         """The inverse of `to_dict`; raises `GenotypeError` where `data` has another form."""
         raise NotImplementedError
 
+    @classmethod
+    def from_text(cls, text: str) -> "AnyGenotype":
+        """The published genotype of that name, or NAS-Bench-201's cell of that string: text for settings, of any kind.
+
+        Raises `ConfigError` with the near names where there is none, `GenotypeError` for a string that is no cell.
+        """
+        from nascore.networks.published import named  # it imports the kinds, which import this
+
+        return named(text)
+
     def cells(self) -> Mapping[str, Any]:
         """Cell type -> cell; a cell has `edges`, and what drawings ask of it: `inputs`, `output` and `arrows`."""
         raise NotImplementedError

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nascore.base import sources
+from nascore.base.config import unknown
 from nascore.base.errors import ConfigError
 
 
@@ -178,6 +179,11 @@ OPERATIONS: dict[str, Maker] = {
 DARTS = tuple(OPERATIONS)[:8]
 
 _OWN = frozenset(OPERATIONS)
+
+
+def unknown_operation(name: object) -> str:
+    """What errors say of a name that is no operation's."""
+    return unknown("operation", name, list(OPERATIONS), see="`nascore.networks.operations.OPERATIONS` has all")
 
 
 def register(name: str, make: Maker) -> None:

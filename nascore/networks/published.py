@@ -1,6 +1,9 @@
 """The published architectures of the DARTS space by name."""
 
+from nascore.base.config import choose
+from nascore.networks.benchmark_cells import BenchmarkCell
 from nascore.networks.cells import INPUTS, Cell, Genotype
+from nascore.networks.genotypes import AnyGenotype
 
 _SHORT = {
     "s3": "sep_conv_3x3", "s5": "sep_conv_5x5", "s7": "sep_conv_7x7", "d3": "dil_conv_3x3", "d5": "dil_conv_5x5",
@@ -57,3 +60,13 @@ PUBLISHED: dict[str, Genotype] = {
     ),
     "PNASNet_5": _genotype(_PNASNET, _PNASNET),
 }
+
+
+def named(text: str) -> AnyGenotype:
+    """The published genotype of that name, or NAS-Bench-201's cell of that string.
+
+    Raises `ConfigError` with the near names where there is none, `GenotypeError` for a string that is no cell.
+    """
+    if "|" in text:
+        return BenchmarkCell.parse(text)
+    return choose("genotype", text, PUBLISHED, see="`nascore.PUBLISHED` has all")

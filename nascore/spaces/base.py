@@ -1,6 +1,7 @@
 """Space, the first choice: what every search space offers to the search, whatever it is made of."""
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nascore.base.answers import Answer
+from nascore.base.config import choose
 from nascore.base.display import Displayed, settings_items, table_html, title_html
 from nascore.base.errors import ConfigError
 from nascore.networks.genotypes import AnyGenotype, Arrow
@@ -32,13 +34,10 @@ class Space(Displayed, Answer):
 
     def check_operations(self, known: Iterable[str]) -> None:
         """Raise `ConfigError` unless the operations are different ones out of `known`, and more than `none`."""
-        chosen, names = set(self.operations), list(known)
-        distinct = len(chosen) == len(self.operations)
-        self.require(
-            bool(chosen) and chosen <= set(names) and distinct,
-            "operations",
-            f"different names out of {', '.join(names)}",
-        )
+        chosen = set(self.operations)
+        for name in self.operations:
+            choose(f"operation of a {type(self).__name__}", name, dict.fromkeys(known), see=_SEE)
+        self.require(bool(chosen) and len(chosen) == len(self.operations), "operations", "one or more different names")
         self.require(chosen != {"none"}, "operations", "more than `none`")
 
     def cell_types(self) -> tuple[str, ...]:
@@ -89,12 +88,25 @@ class Space(Displayed, Answer):
             "operations": lambda: self.operations,
             "cell types": self.cell_types,
             "edges of a cell": lambda: _arrows(self.edges()),
+            "architectures": lambda: _architectures(self.shapes().values()),
         }
         for name, of in made.items():
             try:
                 yield name, of()
             except (AttributeError, NotImplementedError):  # a space that is being written
                 continue
+
+
+_SEE = "`nascore.networks.operations.OPERATIONS` has all"
+
+
+def _architectures(shapes: Iterable[tuple[int, int]]) -> str:
+    """How many there are, whatever may be derived of them: an operation an edge, or each connection kept or not."""
+    shapes = list(shapes)
+    count = math.prod(max(2, operations) ** edges for edges, operations in shapes)
+    shown = f"{count:,}" if count < 1_000_000 else f"about 10^{math.log10(count):.0f}"
+    alone = all(operations == 1 for _, operations in shapes)
+    return f"{shown}: {'each connection kept or not' if alone else 'one operation on each edge'}"
 
 
 def _arrows(edges: Sequence[tuple[int, int]], most: int = 20) -> str:

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from nascore.base.config import Settings, digest, from_dict, override, to_dict
+from nascore.base.config import Settings, choose, digest, from_dict, override, to_dict
 from nascore.base.errors import ConfigError
 from nascore.base.sources import fingerprint
 
@@ -60,6 +60,39 @@ def test_wrong_overrides_say_what_is_wrong(overrides, said):
     with pytest.raises(ConfigError) as error:
         override(Outer(), **overrides)
     assert said in str(error.value)
+
+
+class Colour:
+    """What can be given as text, as genotypes can."""
+
+    def __init__(self, name):
+        self.name = name
+
+    @classmethod
+    def from_text(cls, text):
+        return choose("colour", text, {"red": Colour("red"), "blue": Blue("blue")})
+
+
+class Blue(Colour):
+    pass
+
+
+class Painted(Settings):
+    colour: Colour
+    others: tuple[Blue | None, ...] = ()
+    name: Blue | str = "x"
+
+
+def test_text_is_read_where_the_type_can():
+    made = Painted(colour="red", others=["blue", None], name="blue")
+    assert (made.colour.name, made.others[0].name, made.others[1]) == ("red", "blue", None)
+    assert isinstance(made.name, Blue) and Painted(colour="red", name="any other").name == "any other"
+    with pytest.raises(ConfigError, match=r"Painted\.colour: unknown colour 'rad': did you mean 'red'"):
+        Painted(colour="rad")
+    with pytest.raises(ConfigError, match=r"Painted\.others\[0\]: unknown colour 'bluee': did you mean 'blue'"):
+        Painted(colour="red", others=["bluee"])
+    with pytest.raises(ConfigError, match=r"Painted\.others\[0\] must be .*Blue \| None, not 'red'"):
+        Painted(colour="red", others=["red"])
 
 
 def test_equal_settings_have_equal_hashes_whatever_they_were_written_as():

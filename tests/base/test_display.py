@@ -202,6 +202,20 @@ def test_spaces(space):
     assert int(count) == len(space.edges()) and re.match(r"0→\d+, ", first)
 
 
+@pytest.mark.parametrize(
+    ("space", "shown"),
+    [
+        (spaces.NasBench201(), "15,625: one operation on each edge"),  # as its authors count
+        (spaces.CellSpace(nodes=1), "4,096: one operation on each edge"),  # 8 on 2 edges, in 2 cell types
+        (spaces.CellSpace(), "about 10^25: one operation on each edge"),  # 8^28
+        (spaces.BlockSpace(candidates=("max_pool_3x3",), levels=2), "32: each connection kept or not"),
+        (spaces.BlockSpace(shared=False), "about 10^925: each connection kept or not"),  # 2^(24 x 128)
+    ],
+)
+def test_spaces_say_how_many_architectures_they_hold(space, shown):
+    assert dict(page(space).tables[0])["architectures"] == shown
+
+
 def test_a_space_that_is_being_written():
     class Half(Space):
         operations: tuple[str, ...] = ("one", EVIL)

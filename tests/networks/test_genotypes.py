@@ -30,6 +30,7 @@ def test_json_round_trip(normal, reduce):
     ("nodes", "concat", "said"),
     [
         ([[["conv", 0]]], [2], "node 2: unknown operation 'conv'"),
+        ([[["sep_conv_33", 0]]], [2], "did you mean 'sep_conv_3x3', "),
         ([[["none", 2]]], [2], "node 2 reads node 2, a cycle"),
         ([[["none", 3]], [["none", 0]]], [2], "node 2 reads node 3, a cycle"),
         ([[["none", -1]]], [2], "not -1"),

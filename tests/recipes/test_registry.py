@@ -9,7 +9,7 @@ import pytest
 
 import nascore
 from nascore import Recipe, recipes
-from nascore.base.config import _unknown, choose
+from nascore.base.config import choose, unknown
 from nascore.base.errors import ConfigError
 from nascore.recipes import darts, registry
 
@@ -131,7 +131,7 @@ def test_lists_are_shown_whole_where_they_are_short():
     with pytest.raises(ConfigError, match=r"^unknown fruit 'plums': did you mean 'plum'\? There is plum$"):
         choose("fruit", "plums", {"plum": 2})
     many = [f"apple{i}" for i in range(13)]
-    assert _unknown("fruit", "pear", many[:12]).endswith("apple11")
-    assert _unknown("fruit", "pear", many, "look there") == "unknown fruit 'pear': there are 13: look there"
-    assert _unknown("fruit", "apple", many, "look there").count("'") == 2 * 4
-    assert _unknown("fruit", "pear", []) == "unknown fruit 'pear': there is none"
+    assert unknown("fruit", "pear", many[:12]).endswith("apple11")
+    assert unknown("fruit", "pear", many, "look there") == "unknown fruit 'pear': there are 13: look there"
+    assert unknown("fruit", "apple", many, "look there").count("'") == 2 * 4
+    assert unknown("fruit", "pear", []) == "unknown fruit 'pear': there is none"

@@ -34,6 +34,21 @@ def test_the_darts_space_has_14_edges_and_224_architecture_parameters():
     assert sum(e * o for e, o in CellSpace(normal_types=3).shapes().values()) == 448
 
 
+@pytest.mark.parametrize(
+    ("operations", "said"),
+    [
+        (("none", "sep_conv_33"), "unknown operation of a CellSpace 'sep_conv_33': did you mean 'sep_conv_3x3', "),
+        (("skip_connect", "skip_connect"), "operations must be one or more different names"),
+        (("none",), "operations must be more than `none`"),
+        ((), "operations must be one or more different names"),
+    ],
+)
+def test_wrong_operations_are_told_in_short(operations, said):
+    with pytest.raises(ConfigError) as error:
+        CellSpace(operations=operations)
+    assert said in str(error.value) and len(str(error.value)) < 250
+
+
 def test_the_darts_supernet_has_the_published_size():
     supernet = CellSpace().supernet(3, 10)
     # 1,930,618 without the 224 architecture parameters: what the public code of DARTS builds

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from nascore.base.config import override
-from nascore.base.errors import ConfigError
-from nascore.networks import PUBLISHED
+from nascore.base.errors import ConfigError, GenotypeError
+from nascore.networks import PUBLISHED, BenchmarkCell
 from nascore.recipes import darts
 from nascore.training import Training, TrainingSettings
 from nascore.training.evaluation import Averages, evaluate
@@ -110,3 +110,15 @@ def test_a_missing_genotype_is_named():
         start(genotype=None)
     with pytest.raises(ConfigError, match="dataset must be str"):
         TrainingSettings(dataset=3, batch_size=1, epochs=1, learning_rate=0.1, weight_decay=0.0)
+
+
+def test_a_genotype_may_be_given_as_text_wherever_settings_take_one():
+    cell = BenchmarkCell(("skip_connect",) * 6)
+    settings = darts.RETRAINING.at("smoke", genotype="DARTS_V2")
+    assert settings == darts.RETRAINING.at("smoke", genotype=PUBLISHED["DARTS_V2"])
+    plain = {"cells": 1, "reductions": None, "drop_path": 0.0, "auxiliary_weight": 0.0}
+    assert override(settings, genotype=cell.string, **plain).genotype == cell
+    with pytest.raises(ConfigError, match=r"TrainingSettings\.genotype: unknown genotype 'DARTS_V9': did you mean"):
+        override(settings, genotype="DARTS_V9")
+    with pytest.raises(GenotypeError, match=r"TrainingSettings\.genotype: a NAS-Bench-201 cell is written"):
+        override(settings, genotype="|skip_connect~0|")
