@@ -1,7 +1,7 @@
 """Measure each group of alternatives against its reference (the first of the group); prints a table, saves JSON and a
 plot.
 
-`python -m benchmarks supernet`, or `stages`, or `blocks`, measures one of the parts.
+`python -m benchmarks supernet`, or `stages`, or `blocks`, or `imports`, measures one of the parts.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from benchmarks import augmentation, blocks, plot, search_step, stages, supernet
+from benchmarks import augmentation, blocks, imports, plot, search_step, stages, supernet
 from benchmarks.timing import compare
 from nascore.base import paths
 from nascore.records.environment import environment, find_device
@@ -51,7 +51,13 @@ def _blocks(device: torch.device) -> None:
     _save("blocks", device, {"steps": _rows(steps)})
 
 
-PARTS = {"supernet": _supernet, "stages": _stages, "blocks": _blocks}
+def _imports(device: torch.device) -> None:
+    steps = _measured(imports.groups(), rounds=5)
+    _print(steps, {}, device)
+    _save("imports", device, {"steps": _rows(steps)})
+
+
+PARTS = {"supernet": _supernet, "stages": _stages, "blocks": _blocks, "imports": _imports}
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -32,6 +32,18 @@ def test_one_import_reaches_everything():
     assert nascore.Recipe is nascore.recipes.Recipe and nascore.Space is nascore.spaces.Space
 
 
+def test_genotypes_are_drawn_and_records_are_listed_without_further_imports():
+    code = """
+import sys, nascore
+genotype = nascore.PUBLISHED["DARTS_V2"]
+assert "matplotlib" not in sys.modules and genotype._repr_html_().count("<img") == 1
+table = nascore.all_runs(recipe="darts")
+run = nascore.load_run(table.path.iloc[0])
+print(len(table) > 0 and "<img" in run._repr_html_())
+"""
+    assert in_a_new_process(code) == "True\n"
+
+
 def test_type_checkers_see_the_same_names():
     (block,) = [node for node in ast.parse(Path(nascore.__file__).read_text()).body if isinstance(node, ast.If)]
     told = {alias.asname for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}

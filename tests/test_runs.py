@@ -1,12 +1,14 @@
 """Run records: what happens when everything goes well, and when it doesn't."""
 
 import errno
+import importlib
 import json
 import multiprocessing
 import os
 import pickle
 import random
 import signal
+import sys
 import time
 
 import numpy as np
@@ -605,3 +607,64 @@ def test_a_record_is_read_whatever_device_was_asked_for(undisturbed, monkeypatch
     root = undisturbed["dropout"].path.parent
     found = nascore.run(recipe, profile="smoke", device="cuda", root=root, **settings)
     assert found.path == undisturbed["dropout"].path
+
+
+# -- readers' own code -----------------------------------------------------------------------------------------------
+
+OWN = """
+from nascore.relaxations import Softmax
+
+class Sharpened(Softmax):
+    def strengths(self, alpha, alive, *context):
+        return super().strengths(2 * alpha, alive, *context)  # twice as sharp
+"""
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """Write a reader's module with a relaxation of theirs, and import it as in a new session."""
+    (folder := tmp_path / "own").mkdir()
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+    def write(text=OWN):
+        (folder / "own_relaxation.py").write_text(text)
+        sys.modules.pop("own_relaxation", None)
+        importlib.invalidate_caches()
+        return importlib.import_module("own_relaxation").Sharpened()
+
+    yield write
+    sys.modules.pop("own_relaxation", None)
+
+
+def search_with(relaxation, root, **changes):
+    changes = {"epochs": 2, "train_images": 60} | changes
+    return nascore.run("darts", "smoke", relaxation=relaxation, root=root, device="cpu", progress=False, **changes)
+
+
+def test_an_edited_relaxation_is_another_run_and_a_comment_is_not(own, tmp_path, capsys):
+    first = search_with(own(), tmp_path, epochs=1)
+    assert first.settings["relaxation"]["type"] == "own_relaxation:Sharpened"
+    assert search_with(own(OWN.replace("# twice", "# really twice")), tmp_path, epochs=1).path == first.path
+    assert "loaded" in capsys.readouterr().out
+    edited = own(OWN.replace("2 * alpha", "30 * alpha"))
+    second = search_with(edited, tmp_path, epochs=1, fresh=True)
+    assert second.path != first.path and search_with(edited, tmp_path, epochs=1).path == second.path
+    weights = [run.architecture_weights.query("epoch == 1").weight.std() for run in (first, second)]
+    assert weights[1] > 5 * weights[0]  # what was written is what ran
+
+
+def test_a_search_with_a_relaxation_of_ones_own_goes_on_to_the_same_bits(own, tmp_path, monkeypatch, capsys):
+    whole = search_with(own(), tmp_path / "whole")
+    run_epoch = Search.run_epoch
+
+    def interrupted(self):
+        if self.epoch == 1:
+            raise KeyboardInterrupt
+        return run_epoch(self)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Search, "run_epoch", interrupted)
+        search_with(own(), tmp_path / "parts")
+    assert same(search_with(own(), tmp_path / "parts"), whole)  # of a new session, which imports the module anew
+    assert "going on with" in capsys.readouterr().out
