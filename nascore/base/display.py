@@ -7,6 +7,7 @@ import base64
 import dataclasses
 import html
 import importlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -59,8 +60,9 @@ def text_html(value: Any) -> str:
 
 
 def title_html(name: str, what: str = "") -> str:
-    """A line above a table: a name, and what it is."""
-    return f"<div><b>{html.escape(name)}</b> {html.escape(what)}</div>"
+    """A line above a table: a name, and what it is, in which names may be `marked`."""
+    marked = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(what))
+    return f"<div><b>{html.escape(name)}</b> {marked}</div>"
 
 
 def table_html(rows: Iterable[Sequence[Any]], head: Sequence[Any] = ()) -> str:

@@ -79,7 +79,7 @@ class Space(Displayed, Answer):
     def _html(self) -> str:
         name, about = type(self).__name__, inspect.getdoc(type(self)) or ""
         summary = "" if about.startswith(f"{name}(") else about.partition("\n\n")[0]  # a dataclass without one
-        return title_html(name, summary.replace("`", "")) + table_html(self._shown())
+        return title_html(name, summary) + table_html(self._shown())
 
     def _shown(self) -> Iterator[tuple[str, Any]]:
         """Fields, then what the space is made of, as far as it says so."""

@@ -14,7 +14,7 @@ import nascore
 from nascore import recipes, spaces
 from nascore.base import display, paths
 from nascore.base.config import digest, to_dict
-from nascore.base.display import Displayed, picture_html, table_html
+from nascore.base.display import Displayed, picture_html, table_html, title_html
 from nascore.networks.benchmark_cells import BenchmarkCell
 from nascore.networks.blocks import BlockGenotype
 from nascore.networks.cells import Stack
@@ -129,6 +129,11 @@ assert "matplotlib" in sys.modules
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0 and int(done.stdout) > 10_000, done.stderr
+
+
+def test_marked_names_look_like_code():
+    assert "<code>cells</code> cells in each" in spaces.NasBench201()._repr_html_()
+    assert "script" not in Page(title_html("a", f"`{EVIL}`")).tags
 
 
 def test_tables_are_escaped():
