@@ -45,8 +45,8 @@ class Penalty(Answer):
 class Price(Penalty):
     """`factor` times the multiply-adds that are expected of the architecture, in units of those at equal weights.
 
-    sum of w c over sum of c / operations, over all cell types, with weights w and costs c: a resource constraint as in
-    SNAS (Xie et al. 2019, section 2.3), for relaxations whose weights are probabilities.
+    sum of w c over sum of c / operations, over all cell types, with weights w and costs c: a resource constraint as
+    SNAS has one (Xie et al. 2019), for relaxations whose weights are probabilities.
     """
 
     factor: float = 0.1

@@ -104,13 +104,12 @@ class Search:
         self.stopped: str | None = None
         own = _seed(seed, stage) if stage else seed
         self.generator = torch.Generator(device).manual_seed(own)
-        images = settings.load("train", root).to(device)  # a search never sees the test images
-        self.images = images
-        self.train, self.valid, self.held_out = self._batches(images, seed)
+        self.images = settings.load("train", root).to(device)  # a search never sees the test images
+        self.train, self.valid, self.held_out = self._batches()
         space, draws = settings.space, torch.Generator().manual_seed(own)
         self.architecture = space.architecture(settings.relaxation, draws, settings.alpha_std, settings.alpha_mean)
         self.architecture.to(device)
-        supernet = space.supernet(images.info.channels, images.info.classes).to(device)
+        supernet = space.supernet(self.images.info.channels, self.images.info.classes).to(device)
         self.problem = self._problem(supernet)
         self.stepper = settings.optimization.start(
             self.problem, settings.optimizer(supernet.parameters()), settings.gradient_clip
@@ -145,11 +144,9 @@ class Search:
         fraction = self.settings.optimization.train_fraction
         return (None, None) if fraction == 1 else data.split_indices(len(self.images), fraction, self.seeds[0])
 
-    def _batches(
-        self, images: data.AnyDataset, seed: int
-    ) -> tuple[data.AnyBatches, data.AnyBatches | None, data.AnyBatches | None]:
+    def _batches(self) -> tuple[data.AnyBatches, data.AnyBatches | None, data.AnyBatches | None]:
         """Batches for the weights, for alpha, and the latter's images again, unaugmented, for evaluation."""
-        settings, (first, second) = self.settings, self._halves()
+        settings, images, (first, second) = self.settings, self.images, self._halves()
         train = settings.training_batches(images, self.generator, first)
         if second is None:
             return train, None, None

@@ -1,7 +1,8 @@
 """DARTS-PT (Wang et al. 2021): operations are chosen by what their loss costs the supernet, not by their weights.
 
-One new answer, a derivation, which evaluates and trains the supernet. It follows the public code ("code"), but that
-architecture parameters rest while the supernet is tuned, at a constant rate, and that `none` is never chosen.
+One new answer, a derivation, which evaluates and trains the supernet. It follows the public code ("code"), but here
+architecture parameters rest while the supernet is tuned, at a constant rate, accuracies are by BatchNorm's running
+statistics instead of each batch's, and `none` is never chosen.
 """
 
 from typing import ClassVar
@@ -20,7 +21,7 @@ class Perturbation(Derivation):
     """
 
     inputs: int = 2
-    fine_tuning: int = 10  # code; the paper says 5
+    fine_tuning: int = 10  # code
     learning_rate: float = 0.0025  # code: a tenth of the search's, from which it falls
 
     needs_search: ClassVar[bool] = True
