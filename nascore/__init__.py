@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from nascore.base.config import override as override
-from nascore.base.display import drawn_by
+from nascore.base.display import drawn_by as _drawn_by
 from nascore.base.errors import ConfigError as ConfigError
 from nascore.base.errors import DataError as DataError
 from nascore.base.errors import GenotypeError as GenotypeError
@@ -50,7 +50,7 @@ if TYPE_CHECKING:  # the names that `__getattr__` gives
     from nascore.runs import run as run
     from nascore.spaces.base import Space as Space
 
-drawn_by("nascore.figures.architectures.html", "png")  # imported with the first drawing
+_drawn_by("nascore.figures.architectures.html", "png")  # imported with the first drawing
 
 _ROOMS = (
     *("base", "data", "derivation", "evidence", "figures", "gal", "networks", "optimization", "pruning", "recipes"),

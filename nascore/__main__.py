@@ -11,11 +11,12 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import nascore
 from nascore.base.config import choose, from_dict
-from nascore.base.errors import ConfigError, NascoreError
+from nascore.base.errors import ConfigError, NascoreError, shortened
+from nascore.base.reading import parse
 
 if TYPE_CHECKING:  # imported below when they are used: while torch is imported, Ctrl-C is one line, too
     from nascore.networks.genotypes import AnyGenotype
@@ -53,8 +54,13 @@ def _main(arguments: list[str] | None) -> int:
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message}; --help lists all options")  # in one line, as all that is told
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m nascore", description="Compute a run, or load it where it is.")
+    parser = _Parser(prog="python -m nascore", description="Compute a run, or load it where it is.")
     parser.add_argument("recipe", nargs="?", help="the name of a recipe, see --list, or my_module:RECIPE")
     parser.add_argument("--list", action="store_true", help="list the recipes, paper by paper")
     parser.add_argument("--profile", default="demo", choices=list(nascore.recipes.PROFILES))
@@ -66,7 +72,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--root", metavar="DIR", help="the folder of run folders")
     parser.add_argument("--after", metavar="RUN", help="the folder of a finished run to go on from")
     parser.add_argument("--genotype", metavar="NAME|FILE", help="a published or NAS-Bench-201 one, or a JSON file")
-    parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="settings, such as space__cells=4")
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=VALUE",
+        help="settings, such as space__cells=4; may be given several times",
+    )
     return parser
 
 
@@ -101,8 +114,17 @@ def _imported(module: str, name: str) -> "Recipe":
 
 def _settings(given: argparse.Namespace) -> dict[str, Any]:
     names = ("profile", "seed", "device", "fresh", "recompute", "after", "wait", "root")
-    settings = {name: getattr(given, name) for name in names} | dict(map(_assigned, given.set))
-    return settings | ({"genotype": _genotype(given.genotype)} if given.genotype else {})
+    settings = {name: getattr(given, name) for name in names}
+    for name in ("after", "root", "genotype"):
+        if getattr(given, name) == "":
+            raise ConfigError(f"--{name} is empty: give its value, or leave it out")
+    overrides: dict[str, Any] = {} if given.genotype is None else {"genotype": _genotype(given.genotype)}
+    for name, value in map(_assigned, given.set):
+        if name in settings or name == "recipe":
+            raise ConfigError(f"--set takes settings, and {name} is none: give {name} by itself, see --help")
+        if overrides.setdefault(name, value) != value:
+            raise ConfigError(f"{name} is given twice: {shortened(overrides[name])} and {shortened(value)}")
+    return settings | overrides
 
 
 def _assigned(text: str) -> tuple[str, Any]:
@@ -110,19 +132,30 @@ def _assigned(text: str) -> tuple[str, Any]:
     else as text.
     """
     name, equals, value = text.partition("=")
-    if not equals:
-        raise ConfigError(f"--set takes NAME=VALUE, not {text!r}")
+    if not equals or not name.isidentifier():
+        raise ConfigError(f"--set takes NAME=VALUE, not {shortened(text)}")
     try:
-        return name, from_dict(json.loads(value))
-    except json.JSONDecodeError:
-        return name, value
+        return name, from_dict(parse(value))
+    except ConfigError as error:
+        if isinstance(error.__cause__, json.JSONDecodeError):
+            return name, value
+        raise ConfigError(f"--set {name}: {error}") from error
+    except TypeError as error:  # a kind of settings without what it must be given
+        raise ConfigError(f"--set {name}: {error}") from error
 
 
 def _genotype(text: str) -> "AnyGenotype | str":
     """The genotype in a file; any other text is for `run` to read."""
-    if text in nascore.PUBLISHED or not (text.endswith(".json") or os.path.isfile(text)):
+    if text in nascore.PUBLISHED or not (text.endswith(".json") or _exists(text)):
         return text
     return nascore.networks.load(text)
+
+
+def _exists(text: str) -> bool:
+    try:
+        return os.path.exists(text)
+    except ValueError:  # a NUL byte, which no name has
+        return False
 
 
 if __name__ == "__main__":

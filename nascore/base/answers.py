@@ -1,8 +1,10 @@
 """The answers to the five questions, as far as they know of each other."""
 
+import dataclasses
 from typing import Any, Protocol
 
 from nascore.base.config import Settings
+from nascore.base.errors import ConfigError
 
 
 class Answers(Protocol):
@@ -31,3 +33,16 @@ class Answer(Settings):
         Asked when the settings are made, so that nothing runs in vain.
         """
         return None
+
+
+def check_answered(settings: Settings) -> None:
+    """Raise `ConfigError` where an answer among `settings` leaves a method open, as the bases of most answers do."""
+    for field in dataclasses.fields(settings):
+        answer = getattr(settings, field.name)
+        if isinstance(answer, Answer):
+            kind = type(answer)
+            missing = [name for name in dir(kind) if getattr(getattr(kind, name), "__isabstractmethod__", False)]
+            if missing:
+                what = f"{kind.__name__} is no answer: it does not say its {', '.join(missing)}"
+                raise ConfigError(f"{type(settings).__name__}.{field.name}: {what}; take a class below it")
+            check_answered(answer)

@@ -29,5 +29,8 @@ class DamageWarning(UserWarning):
 
 def shortened(data: Any) -> str:
     """`data` as errors show it, in 80 characters at most."""
-    text = repr(data)
+    try:
+        text = repr(data)
+    except (RecursionError, ValueError):  # nested beyond reason, or a number of thousands of digits
+        text = f"what cannot be shown of {type(data).__name__}"
     return text if len(text) <= 80 else text[:77] + "..."

@@ -1,5 +1,6 @@
 """The base of the derivations, and what they may ask of the search that is over."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar, Protocol
 
@@ -47,6 +48,7 @@ class Derivation(Answer):
             {kind: self.choose(space, values.detach().cpu(), kind) for kind, values in strengths.items()}
         )
 
+    @abstractmethod
     def choose(self, space: Space, strengths: Tensor, kind: str = "normal") -> list[Arrow]:
         """The (operation, source node, target node) that a cell of type `kind` with these (edges, operations)
         strengths keeps.

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from nascore.base import config
+from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
 from nascore.derivation.base import Derivation
 from nascore.evidence.findings import _at_end
@@ -12,6 +13,7 @@ from nascore.networks.genotypes import AnyGenotype
 from nascore.records.record import Run
 
 
+@checked
 def rederived(run: Run, derivation: Derivation | None = None, **overrides: Any) -> AnyGenotype:
     """What a search's record would have ended with, had its derivation been another: `derivation`, or its own with
     `overrides` (`skip_limit=3`).
@@ -26,6 +28,7 @@ def rederived(run: Run, derivation: Derivation | None = None, **overrides: Any) 
     return wanted.genotype(space, _strengths(run))
 
 
+@checked
 def by_skip_limit(run: Run, derivation: Derivation | None = None) -> dict[int, AnyGenotype]:
     """M -> the genotype with at most M skip connections in each normal cell type, for every M from as many as a cell
     can keep down to 0 (P-DARTS's code prints them all). `derivation` as in `rederived`.

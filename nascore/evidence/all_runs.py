@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from nascore.base import paths
+from nascore.base.arguments import checked
 from nascore.base.config import choose
 from nascore.base.errors import ConfigError, DamageWarning, RunError
 from nascore.records.record import REPLACED, Run, is_finished, load_run
@@ -16,6 +17,7 @@ _COLUMNS = ("name", "recipe", "paper", "profile", "seed", "dataset", "date", "de
 _SEVERAL = (list, tuple, set, frozenset, range)
 
 
+@checked
 def all_runs(root: str | Path | None = None, *, settings: bool = False, **filters: Any) -> pd.DataFrame:
     """One row for each finished record: name, recipe, paper, profile, seed, dataset, date, device, seconds, path (for
     `load_run`), then all metrics, NaN where a run has none of that name. By recipe, profile and seed.

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import pandas as pd
 
+from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
 from nascore.evidence.nasbench201 import Benchmark, Table
 from nascore.networks.benchmark_cells import BenchmarkCell
@@ -23,11 +24,13 @@ Kind = TypeVar("Kind", bound=AnyGenotype)
 _EDGE = ["cell", "source", "target"]
 
 
+@checked
 def pace(groups: Groups) -> pd.DataFrame:
     """Columns method, seed, epoch (from 1), seconds of the epoch, alive: the candidate operations left after it."""
     return _gathered(groups, lambda run: run.history[["epoch", "seconds", "alive"]])
 
 
+@checked
 def strongest(groups: Groups) -> pd.DataFrame:
     """Columns method, seed, cell, source, target, operation: what has the largest weight on each edge, `none`
     included, survivors: how many operations have any weight. At the end of the search.
@@ -35,6 +38,7 @@ def strongest(groups: Groups) -> pd.DataFrame:
     return _gathered(groups, _strongest)
 
 
+@checked
 def at_end(groups: Groups) -> pd.DataFrame:
     """Columns method, seed, cell, source, target, operation, weight, what else the records keep of operations
     (`importance`, say), and lasted: the last epoch (from 0) after which each operation was alive. At the end of the
@@ -43,6 +47,7 @@ def at_end(groups: Groups) -> pd.DataFrame:
     return _gathered(groups, _at_end)
 
 
+@checked
 def best(runs: Iterable[Run], metric: str = "valid_accuracy") -> Run:
     """The run in which `metric` ended highest, the first of equals: the seed that EoiNAS goes on with (section 4.2).
 
@@ -56,6 +61,7 @@ def best(runs: Iterable[Run], metric: str = "valid_accuracy") -> Run:
     return max(runs, key=lambda run: run.metrics[metric])
 
 
+@checked
 def agreement(groups: Groups) -> pd.Series:
     """Method -> percent of edges on which two of its searches have the same strongest operation, over all pairs.
 
@@ -71,6 +77,7 @@ def agreement(groups: Groups) -> pd.Series:
     return pd.Series(found, name="agreement")
 
 
+@checked
 def judged(groups: Groups, table: Table, dataset: Benchmark) -> pd.DataFrame:
     """Columns method, seed, architecture (NAS-Bench-201's string), accuracy: the true test accuracy (%) on `dataset`
     after 200 epochs, place: its rank of 15,625, collapse: the kind of degenerate cell that it is, or "".
@@ -78,6 +85,7 @@ def judged(groups: Groups, table: Table, dataset: Benchmark) -> pd.DataFrame:
     return _gathered(groups, lambda run: _judged(_found(run, BenchmarkCell), table, dataset))
 
 
+@checked
 def swapped(groups: Groups, table: Table, dataset: Benchmark) -> pd.DataFrame:
     """`at_end`, with accuracy: the true test accuracy (%) on `dataset` of the derived NAS-Bench-201 cell with that
     operation in the place of the one that it has on that edge, and chosen: whether it is the one.
@@ -85,6 +93,7 @@ def swapped(groups: Groups, table: Table, dataset: Benchmark) -> pd.DataFrame:
     return _gathered(groups, lambda run: _swapped(run, table, dataset))
 
 
+@checked
 def rank_correlation(frame: pd.DataFrame, x: str, y: str, by: str | Sequence[str]) -> pd.DataFrame:
     """Columns of `by`, tau: Kendall's tau-b of the columns `x` and `y` of `frame` among the rows that share them, n:
     how many of these rows have both numbers.
@@ -104,6 +113,7 @@ def rank_correlation(frame: pd.DataFrame, x: str, y: str, by: str | Sequence[str
     return pd.DataFrame(rows, columns=[*by, "tau", "n"])
 
 
+@checked
 def masks(run: Run) -> pd.DataFrame:
     """Columns epoch (from 0, before pruning), cell (from 1), node (from 0), mask, and magnitude as
     `nascore.gal.node_pruning.magnitudes` has it: of a run that pruned nodes.
@@ -114,6 +124,7 @@ def masks(run: Run) -> pd.DataFrame:
     return pd.DataFrame(columns | {"magnitude": table["magnitude"]}).reset_index(drop=True)
 
 
+@checked
 def kept_nodes(run: Run) -> Kept:
     """The nodes that a run which pruned nodes has kept, for each cell."""
     table = masks(run)

@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 
 from nascore.base import paths
+from nascore.base.arguments import Digits, checked
 from nascore.base.config import choose
 from nascore.base.errors import ConfigError
 from nascore.base.files import export, origin
+from nascore.records.record import Run
 
 Kind = Literal["reported", "measured", "computed"]
 KINDS: tuple[Kind, ...] = ("reported", "measured", "computed")
@@ -24,6 +26,7 @@ def papers() -> pd.DataFrame:
     return _read(paths.reported() / "papers.csv")
 
 
+@checked
 def reported(paper: str, table: str | int | float) -> pd.DataFrame:
     """A table as `paper` prints it, a row for each of its rows; units are the last parts of the columns' names.
 
@@ -34,17 +37,20 @@ def reported(paper: str, table: str | int | float) -> pd.DataFrame:
     return _read(choose(f"table of {paper}", str(table), files))
 
 
+@checked
 def settings(paper: str) -> pd.DataFrame:
     """What `paper` says of its experiments: phase, dataset, setting, value, location; no value where it says none."""
     return _of(paper, "settings.csv")
 
 
+@checked
 def figures(paper: str) -> pd.DataFrame:
     """The figures of `paper`: what each shows, its axes and series, and what it takes to make one like it."""
     return _of(paper, "figures.csv")
 
 
-def mean_std(values: Iterable[float], digits: int = 2) -> str:
+@checked
+def mean_std(values: Iterable[float], digits: Digits = 2) -> str:
     """Mean, sample standard deviation and number of values: "97.24 ± 0.05 (3)", or "97.24 (1)" for a single one.
 
     Raises `ConfigError` if there are none.
@@ -56,13 +62,14 @@ def mean_std(values: Iterable[float], digits: int = 2) -> str:
     return f"{many.mean():.{digits}f}{spread} ({len(many)})"
 
 
+@checked
 def numbers(
     kind: Kind,
     quantity: str,
     values: Mapping[str, float | Iterable[float]],
     *,
     source: str = "",
-    digits: int = 2,
+    digits: Digits = 2,
 ) -> pd.DataFrame:
     """Rows for a comparison: name, quantity (with its unit), kind, mean, std, n, shown, source.
 
@@ -80,8 +87,11 @@ def numbers(
     return pd.DataFrame(rows, columns=["name", "quantity", "kind", "mean", "std", "n", "shown", "source"])
 
 
+@checked
 def side_by_side(*parts: pd.DataFrame) -> pd.DataFrame:
     """The `numbers` of all parts: a row for each name, a column for each quantity and kind, in their order."""
+    if not parts:
+        raise ConfigError("there are no numbers to put side by side")
     rows = pd.concat(parts, ignore_index=True)
     rows["column"] = rows["quantity"] + ", " + rows["kind"]
     wide = rows.pivot(index="name", columns="column", values="shown")
@@ -89,14 +99,16 @@ def side_by_side(*parts: pd.DataFrame) -> pd.DataFrame:
     return wide.rename_axis(columns=None).reset_index()
 
 
-def points(groups: Mapping[str, Iterable[Any]], metric: str = "test_accuracy") -> pd.DataFrame:
+@checked
+def points(groups: Mapping[str, Iterable[Run]], metric: str = "test_accuracy") -> pd.DataFrame:
     """One row for each run record: label, run, profile, seed, final `metric`. `groups` maps labels to records."""
     pairs = [(label, run) for label, group in groups.items() for run in group]
-    rows = [(label, run.name, run.profile, run.seed, run.metrics[metric]) for label, run in pairs]
+    rows = [(label, run.name, run.profile, run.seed, _metric(run, metric)) for label, run in pairs]
     return pd.DataFrame(rows, columns=["label", "run", "profile", "seed", metric])
 
 
-def trained(groups: Mapping[str, Iterable[Any]]) -> pd.DataFrame:
+@checked
+def trained(groups: Mapping[str, Iterable[Run]]) -> pd.DataFrame:
     """A row for each group of training records: test accuracy (%), size and training time, each over its seeds."""
     groups = {label: list(group) for label, group in groups.items()}
 
@@ -105,19 +117,21 @@ def trained(groups: Mapping[str, Iterable[Any]]) -> pd.DataFrame:
         return numbers(kind, quantity, values, digits=digits)
 
     return side_by_side(
-        column("measured", "test accuracy (%)", lambda run: run.metrics["test_accuracy"], 2),
+        column("measured", "test accuracy (%)", lambda run: _metric(run, "test_accuracy"), 2),
         column("measured", "training time (s)", lambda run: run.seconds, 0),
-        column("computed", "parameters (thousand)", lambda run: run.metrics["parameters"] / 1e3, 1),
-        column("computed", "multiply-adds (million)", lambda run: run.metrics["macs"] / 1e6, 2),
+        column("computed", "parameters (thousand)", lambda run: _metric(run, "parameters") / 1e3, 1),
+        column("computed", "multiply-adds (million)", lambda run: _metric(run, "macs") / 1e6, 2),
     )
 
 
-def verdict(groups: Mapping[str, Iterable[Any]], first: str, second: str, metric: str = "test_accuracy") -> str:
+@checked
+def verdict(groups: Mapping[str, Iterable[Run]], first: str, second: str, metric: str = "test_accuracy") -> str:
     """Whether `first` beats `second`, in a sentence: the difference of their means beside its standard error.
 
     Only a difference of more than two standard errors counts. Raises `ConfigError` for fewer than two records a side.
     """
-    one, other = (np.array([run.metrics[metric] for run in groups[name]]) for name in (first, second))
+    sides = [choose("group", name, groups) for name in (first, second)]
+    one, other = (np.array([_metric(run, metric) for run in side]) for side in sides)
     if min(len(one), len(other)) < 2:
         raise ConfigError(f"a verdict needs two seeds a side at least, not {len(one)} and {len(other)}")
     gap, error = one.mean() - other.mean(), np.sqrt(one.var(ddof=1) / len(one) + other.var(ddof=1) / len(other))
@@ -125,6 +139,7 @@ def verdict(groups: Mapping[str, Iterable[Any]], first: str, second: str, metric
     return f"{first} {word} {second}: {gap:+.2f} ± {error:.2f} points (n = {len(one)} and {len(other)})"
 
 
+@checked
 def save(
     table: pd.DataFrame, name: str, *, runs: Iterable[Any] = (), folder: str | Path | None = None
 ) -> dict[str, Path]:
@@ -142,6 +157,10 @@ def save(
         "tex": "".join(f"% {key}={value}\n" for key, value in notes.items()) + _latex(table),
     }
     return export(folder or paths.root() / "figures", name, contents)
+
+
+def _metric(run: Run, name: str) -> float:
+    return choose(f"metric of {run.name}", name, run.metrics)
 
 
 def _read(path: Path) -> pd.DataFrame:

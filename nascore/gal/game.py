@@ -5,7 +5,11 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nascore.base.arguments import Amount, Finite, checked
+from nascore.base.errors import ConfigError
 
+
+@checked
 class Discriminator(nn.Sequential):
     """A perceptron on class probabilities, (N, classes) -> (N,): the logit of their being the baseline's.
 
@@ -13,7 +17,7 @@ class Discriminator(nn.Sequential):
     there is nothing between the linear maps, which makes it a single one: `activation=False`).
     """
 
-    def __init__(self, classes: int, hidden: tuple[int, ...] = (128, 256, 128), activation: bool = True):
+    def __init__(self, classes: Amount, hidden: tuple[Amount, ...] = (128, 256, 128), activation: bool = True):
         widths = (classes, *hidden, 1)
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise(widths):
@@ -22,20 +26,31 @@ class Discriminator(nn.Sequential):
         super().__init__(*layers, nn.Flatten(0))
 
 
+@checked
 def imitation_loss(logits: Tensor, baseline: Tensor) -> Tensor:
     """L_data (equation 6): half the squared distance of two (N, classes), mean over N."""
+    _check_alike(logits, baseline, dimensions=2)
     return (logits - baseline).square().sum(dim=1).mean() / 2
 
 
+@checked
 def adversarial_loss(generated: Tensor) -> Tensor:
     """The part of L_adv that the generator lowers (equation 5): the mean log(1 - D), of the discriminator's logits."""
     return F.logsigmoid(-generated).mean()
 
 
-def discriminator_loss(baseline: Tensor, generated: Tensor, restraint: float = 1.0) -> Tensor:
+@checked
+def discriminator_loss(baseline: Tensor, generated: Tensor, restraint: Finite = 1.0) -> Tensor:
     """What the discriminator lowers, of its logits: -L_adv, and -R(W_D) times `restraint` (equations 5 and 7).
 
     R(W_D) is the mean log D of what was generated. With it the best D of generated outputs is 1/2 instead of 0, and of
     outputs that nothing tells apart 2/3 instead of 1/2.
     """
+    _check_alike(baseline, generated, dimensions=1)
     return -(F.logsigmoid(baseline) + F.logsigmoid(-generated) + restraint * F.logsigmoid(generated)).mean()
+
+
+def _check_alike(one: Tensor, other: Tensor, dimensions: int) -> None:
+    if one.shape != other.shape or one.ndim != dimensions:
+        shapes = f"{tuple(one.shape)} and {tuple(other.shape)}"
+        raise ConfigError(f"both tensors must have the same {dimensions}-dimensional shape, not {shapes}")

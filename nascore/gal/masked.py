@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nascore.base.arguments import checked
 from nascore.gal.node_pruning import Empty, every_node, pruned, without_nodes
 from nascore.networks.cell_network import BuiltCell, BypassedCell, CellNetwork
 from nascore.networks.cells import INPUTS, Cell, Genotype, Kept, Stack
@@ -45,6 +46,7 @@ class MaskedCell(BuiltCell):
         return torch.cat([states.get(node, zeros) for node in self.cell.concat], dim=1)
 
 
+@checked
 class MaskedNetwork(CellNetwork):
     """A `CellNetwork` with a mask on each node: images (N, in_channels, H, W) -> logits (N, classes).
 
@@ -96,6 +98,7 @@ class MaskedNetwork(CellNetwork):
         return cell(*inputs, without_nodes(cell.cell, kept), self.empty)
 
 
+@checked
 def extracted(network: MaskedNetwork) -> MaskedNetwork:
     """What is left of a masked network by the rule `node`, with its weights: the same function, computed by less.
 

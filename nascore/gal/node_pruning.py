@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from nascore.base.arguments import Index, checked
 from nascore.base.errors import ConfigError
 from nascore.networks.cell_network import BuiltCell, CellNetwork
 from nascore.networks.cells import INPUTS, Cell, Kept, Stack
@@ -17,11 +18,13 @@ Rule = Literal["node", "concat"]
 Empty = Literal["bypass", "keep"]
 
 
+@checked
 def every_node(stack: Stack) -> Kept:
     """All nodes of all cells; a bypassed cell has none."""
     return tuple(() if cell is None else tuple(range(len(cell.nodes))) for cell in stack.stack)
 
 
+@checked
 def pruned(stack: Stack, kept: Kept, rule: Rule = "node", empty: Empty = "bypass") -> Stack:
     """The stack with the nodes `kept` alone.
 
@@ -64,7 +67,8 @@ def without_outputs(cell: Cell, kept: Sequence[int]) -> Cell | None:
     return Cell(cell.nodes, concat) if concat else None
 
 
-def random_nodes(stack: Stack, count: int | Sequence[int], generator: torch.Generator) -> Kept:
+@checked
+def random_nodes(stack: Stack, count: Index | Sequence[Index], generator: torch.Generator) -> Kept:
     """`count` nodes of the whole stack, or so many of each cell, drawn uniformly: the control of the same size.
 
     Raises `ConfigError` for more nodes than there are.
@@ -79,7 +83,8 @@ def random_nodes(stack: Stack, count: int | Sequence[int], generator: torch.Gene
     return tuple(tuple(sorted(nodes)) for nodes in drawn)
 
 
-def largest_nodes(scores: Sequence[Sequence[float]], count: int) -> Kept:
+@checked
+def largest_nodes(scores: Sequence[Sequence[float]], count: Index) -> Kept:
     """The `count` nodes of the highest scores, over all cells; of equal ones the earlier."""
     places = [(-score, at, node) for at, cell in enumerate(scores) for node, score in enumerate(cell)]
     if not 0 <= count <= len(places):
@@ -87,6 +92,7 @@ def largest_nodes(scores: Sequence[Sequence[float]], count: int) -> Kept:
     return _grouped([place for _, *place in sorted(places)[:count]], len(scores))
 
 
+@checked
 def magnitudes(network: CellNetwork) -> list[list[float]]:
     """How large the weights are by which the network goes on from each node: for each cell, a number a node.
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nascore.base.arguments import Seed, checked
 from nascore.base.config import from_dict
 from nascore.base.errors import ConfigError
 from nascore.base.processes import check_alone
@@ -81,10 +82,11 @@ class GalSettings(DataSettings, SgdSettings):
         return Gal(self, device, seed, root, after)
 
 
+@checked
 class Gal:
     """Adversarial training epoch by epoch; `state_dict` between epochs holds all that the rest of it depends on."""
 
-    def __init__(self, settings: GalSettings, device: torch.device, seed: int, root: str | Path | None, after: Run):
+    def __init__(self, settings: GalSettings, device: torch.device, seed: Seed, root: str | Path | None, after: Run):
         self.settings, self.device, self.epochs, self.epoch = settings, device, settings.epochs, 0
         self.generator = torch.Generator(device).manual_seed(seed)
         train, test = (settings.load(split, root).to(device) for split in ("train", "test"))

@@ -4,16 +4,18 @@ from collections.abc import Callable
 
 from torch import nn
 
+from nascore.base.arguments import Amount, checked
 from nascore.base.errors import ConfigError
 
 
+@checked
 class LeNet(nn.Sequential):
     """Two 3x3 convolutions (32, 64 filters), pooling, two linear layers: the 1.20 M network that DARTS-GAL calls LeNet.
 
     DARTS-GAL, Table 2 prints only its size; this is the layout of that size at 28x28 with one channel.
     """
 
-    def __init__(self, classes: int = 10, in_channels: int = 1, image_size: int = 28):
+    def __init__(self, classes: Amount = 10, in_channels: Amount = 1, image_size: Amount = 28):
         pooled = (image_size - 4) // 2
         if pooled < 1:
             raise ConfigError(f"LeNet needs images of at least 6x6 pixels, not {image_size}x{image_size}")
@@ -32,17 +34,24 @@ class LeNet(nn.Sequential):
         )
 
 
-def vgg16(classes: int = 10, in_channels: int = 3, image_size: int = 224) -> nn.Module:
-    """torchvision's VGG16; its first convolution is replaced where images have other than 3 channels."""
+@checked
+def vgg16(classes: Amount = 10, in_channels: Amount = 3, image_size: Amount = 224) -> nn.Module:
+    """torchvision's VGG16; its first convolution is replaced where images have other than 3 channels.
+
+    Raises `ConfigError` for images of less than 32x32 pixels: five poolings leave nothing of them.
+    """
     from torchvision.models import vgg16 as make
 
+    if image_size < 32:
+        raise ConfigError(f"vgg16 needs images of at least 32x32 pixels, not {image_size}x{image_size}")
     network = make(num_classes=classes)
     if in_channels != 3:
         network.features[0] = nn.Conv2d(in_channels, 64, 3, padding=1)
     return network
 
 
-def resnet18(classes: int = 10, in_channels: int = 3, image_size: int = 224) -> nn.Module:
+@checked
+def resnet18(classes: Amount = 10, in_channels: Amount = 3, image_size: Amount = 224) -> nn.Module:
     """torchvision's ResNet18; its first convolution is replaced where images have other than 3 channels."""
     from torchvision.models import resnet18 as make
 

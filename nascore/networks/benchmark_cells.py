@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import permutations, product
 from typing import Any, ClassVar, Literal
 
+from nascore.base.arguments import checked_genotype
 from nascore.base.errors import GenotypeError, shortened
 from nascore.networks.genotypes import AnyGenotype
 
@@ -25,6 +26,7 @@ _FORM = re.compile(r"\+".join(_OPERATION * node + r"\|" for node in range(1, OUT
 _CONVOLUTIONS = ("nor_conv_1x1", "nor_conv_3x3")
 
 
+@checked_genotype
 @dataclass(frozen=True)
 class BenchmarkCell(AnyGenotype, keys=("nasbench201",)):
     """A cell of NAS-Bench-201: one of `OPERATIONS` for each of `EDGES`, in their order.
@@ -54,6 +56,7 @@ class BenchmarkCell(AnyGenotype, keys=("nasbench201",)):
         """What a drawing shows: `edges` without those that are `none`."""
         return [edge for edge in self.edges() if edge[0] != "none"]
 
+    @checked_genotype
     def replaced(self, source: int, target: int, operation: str) -> "BenchmarkCell":
         """The cell with another operation on one edge; raises `GenotypeError` for an edge that there is not."""
         if (source, target) not in EDGES:
@@ -75,6 +78,7 @@ class BenchmarkCell(AnyGenotype, keys=("nasbench201",)):
         return "+".join(f"|{'|'.join(next(written) for _ in range(node))}|" for node in range(1, OUTPUT + 1))
 
     @classmethod
+    @checked_genotype
     def parse(cls, text: str) -> "BenchmarkCell":
         """The inverse of `string`; raises `GenotypeError` naming what is wrong."""
         found = _FORM.match(text) if isinstance(text, str) else None
@@ -84,14 +88,15 @@ class BenchmarkCell(AnyGenotype, keys=("nasbench201",)):
         if rest := text[found.end() :]:
             raise GenotypeError(f"a NAS-Bench-201 cell's string is followed by {shortened(rest)}")
         for number, (source, target) in zip(found.groups()[1::2], EDGES, strict=True):
-            if int(number) != source:
-                raise GenotypeError(f"the string names node {number} where edge {source}->{target} is due")
+            if number != str(source):
+                raise GenotypeError(f"the string names node {shortened(number)} where edge {source}->{target} is due")
         return cls(found.groups()[::2])
 
     def to_dict(self) -> dict[str, Any]:
         return {"nasbench201": self.string}
 
     @classmethod
+    @checked_genotype
     def from_dict(cls, data: Mapping[str, Any]) -> "BenchmarkCell":
         """The inverse of `to_dict`; raises `GenotypeError` where `data` has another form."""
         if not isinstance(data, Mapping) or set(data) != {"nasbench201"}:

@@ -4,6 +4,7 @@ from collections import deque
 
 from torch import Tensor, nn
 
+from nascore.base.arguments import Amount, checked
 from nascore.networks import operations
 from nascore.networks.benchmark_cells import EDGES, OUTPUT, BenchmarkCell
 from nascore.networks.residual_stack import ResidualStack
@@ -29,6 +30,7 @@ class DerivedBenchmarkCell(nn.Module):
         return states[OUTPUT]
 
 
+@checked
 class BenchmarkNetwork(ResidualStack):
     """The network of a NAS-Bench-201 cell (Dong and Yang 2020, section 2.1), by default as large as there.
 
@@ -37,7 +39,12 @@ class BenchmarkNetwork(ResidualStack):
     """
 
     def __init__(
-        self, cell: BenchmarkCell, cells: int = 5, channels: int = 16, classes: int = 10, in_channels: int = 3
+        self,
+        cell: BenchmarkCell,
+        cells: Amount = 5,
+        channels: Amount = 16,
+        classes: Amount = 10,
+        in_channels: Amount = 3,
     ):
         super().__init__(
             lambda width: DerivedBenchmarkCell(cell, width),

@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from nascore.base.arguments import Amount, Fraction, checked
 from nascore.base.errors import ConfigError
 from nascore.networks import operations
 from nascore.networks.auxiliary import AuxiliaryHead, drop_path_by_image
@@ -46,6 +47,7 @@ class DerivedBlock(nn.Module):
         return self.reduce(torch.cat([states[source] for source in self.reads[self.block.output]], dim=1)) + x
 
 
+@checked
 class BlockNetwork(BlockStack):
     """The network of DSO-NAS's blocks (section 3.2): images (N, in_channels, H, W) -> logits (N, classes).
 
@@ -57,13 +59,13 @@ class BlockNetwork(BlockStack):
     def __init__(
         self,
         genotype: BlockGenotype,
-        stages: tuple[int, ...] = (8, 8, 8),
-        channels: int = 36,
-        classes: int = 10,
-        in_channels: int = 3,
+        stages: tuple[Amount, ...] = (8, 8, 8),
+        channels: Amount = 36,
+        classes: Amount = 10,
+        in_channels: Amount = 3,
         stem: Literal["cifar", "imagenet"] = "cifar",
         auxiliary: bool = False,
-        dropout: float = 0.0,
+        dropout: Fraction = 0.0,
     ):
         blocks = list(genotype.cells().values())
         if len(blocks) == 1:

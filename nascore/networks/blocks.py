@@ -9,16 +9,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from nascore.base.errors import GenotypeError, shortened
+from nascore.base.arguments import Amount, Index, checked, checked_genotype
+from nascore.base.errors import ConfigError, GenotypeError, shortened
 from nascore.networks.genotypes import AnyGenotype
 from nascore.networks.operations import OPERATIONS, unknown_operation
 
 Connection = tuple[int, int]  # (source node, target node)
+MAX_NODES = 1000  # operations of a block: their connections grow with the square
 SCALE = "scale"  # what a connection does: it multiplies
 
 
-def connections(levels: int, width: int) -> list[Connection]:
+@checked
+def connections(levels: Amount, width: Amount) -> list[Connection]:
     """All connections of a block of `width` operations a level, by target: level m (from 1) has (m - 1) width + 1."""
+    if levels * width > MAX_NODES:
+        raise ConfigError(f"a block has at most {MAX_NODES} operations, not {levels} levels of {width}")
     output = levels * width + 1
     inner = [
         (source, target) for target in range(1, output) for source in (0, *range(1, (target - 1) // width * width + 1))
@@ -26,7 +31,8 @@ def connections(levels: int, width: int) -> list[Connection]:
     return [*inner, *((source, output) for source in range(1, output))]
 
 
-def connected(kept: Iterable[Connection], output: int) -> tuple[Connection, ...]:
+@checked
+def connected(kept: Iterable[Connection], output: Index) -> tuple[Connection, ...]:
     """The connections that lie on a way from the input (node 0) to the output: the others are isolated.
 
     An operation that nothing leads to, or that leads nowhere, is pruned with all its connections, until that isolates
@@ -42,6 +48,7 @@ def connected(kept: Iterable[Connection], output: int) -> tuple[Connection, ...]
     return tuple((source, target) for source, target in left if source in reached and target in needed)
 
 
+@checked_genotype
 @dataclass(frozen=True)
 class Block:
     """One block of `candidates` in each of `levels` levels, and the connections that it keeps, by target.
@@ -50,7 +57,7 @@ class Block:
     """
 
     candidates: tuple[str, ...]
-    levels: int
+    levels: Amount
     kept: tuple[Connection, ...]
 
     inputs: ClassVar[int] = 1
@@ -79,6 +86,7 @@ class Block:
     arrows = edges
 
 
+@checked_genotype
 @dataclass(frozen=True)
 class BlockGenotype(AnyGenotype, keys=("candidates", "levels", "blocks")):
     """The blocks of a network: one that all share, or one for each place, from the first to the last.
@@ -96,8 +104,9 @@ class BlockGenotype(AnyGenotype, keys=("candidates", "levels", "blocks")):
                 raise GenotypeError(f"candidates: {unknown_operation(name)}")
         if not self.candidates:
             raise GenotypeError("a network of blocks has one candidate or more")
-        if type(self.levels) is not int or self.levels < 1 or not self.blocks:
-            raise GenotypeError("a network of blocks has one level or more, and one block or more")
+        if not 1 <= self.levels <= MAX_NODES // len(self.candidates) or not self.blocks:
+            most = f"and at most {MAX_NODES} operations in all levels"
+            raise GenotypeError(f"a network of blocks has one level or more, {most}, and one block or more")
         self.cells()
 
     def cells(self) -> dict[str, Block]:
@@ -110,9 +119,12 @@ class BlockGenotype(AnyGenotype, keys=("candidates", "levels", "blocks")):
         return {"candidates": list(self.candidates), "levels": self.levels, "blocks": blocks}
 
     @classmethod
+    @checked_genotype
     def from_dict(cls, data: Mapping[str, Any]) -> "BlockGenotype":
         """The inverse of `to_dict`; raises `GenotypeError` where `data` has another form."""
         try:
+            if set(data) != {"candidates", "levels", "blocks"}:
+                raise KeyError("candidates, levels and blocks")
             blocks = tuple(tuple((source, target) for source, target in kept) for kept in data["blocks"])
             return cls(tuple(data["candidates"]), data["levels"], blocks)
         except (KeyError, TypeError, ValueError) as error:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from nascore.base.arguments import Amount, Index, checked
 from nascore.base.errors import ConfigError
 from nascore.networks import operations
 from nascore.networks.auxiliary import AuxiliaryHead, drop_path_by_image
@@ -65,6 +66,7 @@ class UnreadCell(StackedCell):
     outputs = 0
 
 
+@checked
 class CellNetwork(CellStack):
     """The network built from a genotype (DARTS, section 3.2): stem, cells, global average pooling, linear.
 
@@ -79,11 +81,11 @@ class CellNetwork(CellStack):
     def __init__(
         self,
         genotype: Genotype | Stack,
-        cells: int = 20,
-        channels: int = 36,
-        classes: int = 10,
-        in_channels: int = 3,
-        reductions: tuple[int, ...] | None = None,
+        cells: Amount = 20,
+        channels: Amount = 36,
+        classes: Amount = 10,
+        in_channels: Amount = 3,
+        reductions: tuple[Index, ...] | None = None,
         stem: Stem = "cifar",
         auxiliary: bool = False,
     ):

@@ -11,6 +11,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from nascore.base.arguments import Amount, Index, checked
 from nascore.base.errors import ConfigError
 from nascore.networks.cells import Genotype, Stack, cell_types
 from nascore.networks.operations import FactorizedReduce, conv_bn, relu_conv_bn
@@ -68,7 +69,8 @@ STEMS: dict[str, type[CifarStem] | type[ImageNetStem]] = {
 }
 
 
-def default_reductions(cells: int) -> tuple[int, ...]:
+@checked
+def default_reductions(cells: Index) -> tuple[int, ...]:
     """DARTS's positions (from 0) of the reduction cells: a third and two thirds of the way."""
     return tuple(sorted({cells // 3, 2 * cells // 3} if cells > 1 else set()))
 
@@ -86,14 +88,16 @@ def check_layout(cells: int, reductions: tuple[int, ...], normal_types: int) -> 
         )
 
 
-def kinds(cells: int, reductions: tuple[int, ...], normal_types: int) -> list[str]:
+@checked
+def kinds(cells: Amount, reductions: tuple[Index, ...], normal_types: Amount) -> list[str]:
     """The cell type at each position: a normal cell's type is the number of reductions passed so far."""
     *normal, reduce = cell_types(normal_types)
     stage = [sum(reduction < at for reduction in reductions) for at in range(cells)]
     return [reduce if at in reductions else normal[stage[at] if normal_types > 1 else 0] for at in range(cells)]
 
 
-def stacked(genotype: Genotype, cells: int, reductions: tuple[int, ...] | None = None) -> Stack:
+@checked
+def stacked(genotype: Genotype, cells: Amount, reductions: tuple[Index, ...] | None = None) -> Stack:
     """The stack of `cells` cells that a network of this genotype is; raises `ConfigError` for an impossible layout."""
     reductions = default_reductions(cells) if reductions is None else tuple(reductions)
     check_layout(cells, reductions, len(genotype.normal))

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from nascore.base.arguments import Amount, Index, checked, checked_genotype
 from nascore.base.errors import GenotypeError, shortened
 from nascore.networks.genotypes import AnyGenotype, Arrow, Edge
 from nascore.networks.operations import OPERATIONS, unknown_operation
@@ -17,6 +18,7 @@ INPUTS = 2  # a cell reads the outputs of the two cells before it
 Kept = tuple[tuple[int, ...], ...]  # for each cell of a stack, from first to last, the intermediate nodes that it keeps
 
 
+@checked_genotype
 @dataclass(frozen=True)
 class Cell:
     """One cell: for each intermediate node the (operation, source node) pairs that it sums, and the nodes concatenated.
@@ -72,7 +74,8 @@ class Cell:
         return Cell(tuple(nodes), tuple(node for node in self.concat if nodes[node - INPUTS]))
 
     @classmethod
-    def from_arrows(cls, arrows: Iterable[Arrow], nodes: int) -> "Cell | None":
+    @checked_genotype
+    def from_arrows(cls, arrows: Iterable[Arrow], nodes: Index) -> "Cell | None":
         """The cell of `nodes` intermediate nodes with these edges; its output takes all nodes that have inputs.
 
         An edge that leaves a node without inputs is left out; None where no edge is left.
@@ -88,9 +91,12 @@ class Cell:
         return {"nodes": [[list(edge) for edge in edges] for edges in self.nodes], "concat": list(self.concat)}
 
     @classmethod
+    @checked_genotype
     def from_dict(cls, data: Mapping[str, Any]) -> "Cell":
         """The inverse of `to_dict`; raises `GenotypeError` where `data` has another form."""
         try:
+            if set(data) != {"nodes", "concat"}:
+                raise KeyError("nodes and concat")
             nodes = tuple(tuple((operation, source) for operation, source in edges) for edges in data["nodes"])
             return cls(nodes, tuple(data["concat"]))
         except (KeyError, TypeError, ValueError) as error:
@@ -116,7 +122,10 @@ class Genotype(AnyGenotype, keys=("normal", "reduce")):
     def __post_init__(self) -> None:
         if isinstance(self.normal, Cell):
             object.__setattr__(self, "normal", (self.normal,))
-        if not self.normal or not all(isinstance(cell, Cell) for cell in (*self.normal, self.reduce)):
+        if isinstance(self.normal, list):
+            object.__setattr__(self, "normal", tuple(self.normal))
+        several = isinstance(self.normal, tuple) and bool(self.normal)
+        if not several or not all(isinstance(cell, Cell) for cell in (*self.normal, self.reduce)):
             raise GenotypeError("a genotype is made of one or more normal cells and a reduction cell")
 
     def cells(self) -> dict[str, Cell]:
@@ -124,6 +133,7 @@ class Genotype(AnyGenotype, keys=("normal", "reduce")):
         names = cell_types(len(self.normal))
         return dict(zip(names, (*self.normal, self.reduce), strict=True))
 
+    @checked_genotype
     def replaced(self, cell: str, arrow: Arrow, operation: str) -> "Genotype":
         """The genotype with another operation on one edge of a cell type, as `Cell.replaced` has it."""
         cells = self.cells()
@@ -136,6 +146,7 @@ class Genotype(AnyGenotype, keys=("normal", "reduce")):
         return {"normal": [cell.to_dict() for cell in self.normal], "reduce": self.reduce.to_dict()}
 
     @classmethod
+    @checked_genotype
     def from_dict(cls, data: Mapping[str, Any]) -> "Genotype":
         """The inverse of `to_dict`; raises `GenotypeError` where `data` has another form."""
         if not isinstance(data, Mapping) or set(data) != {"normal", "reduce"} or not isinstance(data["normal"], list):
@@ -144,6 +155,7 @@ class Genotype(AnyGenotype, keys=("normal", "reduce")):
         return cls(tuple(map(Cell.from_dict, data["normal"])), Cell.from_dict(data["reduce"]))
 
 
+@checked_genotype
 @dataclass(frozen=True)
 class Stack(AnyGenotype, keys=("stack", "reductions")):
     """An architecture given cell by cell, each with what is left of it: what node pruning makes of a genotype.
@@ -182,10 +194,11 @@ class Stack(AnyGenotype, keys=("stack", "reductions")):
         return {"stack": [cell and cell.to_dict() for cell in self.stack], "reductions": list(self.reductions)}
 
     @classmethod
+    @checked_genotype
     def from_dict(cls, data: Mapping[str, Any]) -> "Stack":
         """The inverse of `to_dict`; raises `GenotypeError` where `data` has another form."""
-        lists = isinstance(data, Mapping) and all(isinstance(data.get(key), list) for key in ("stack", "reductions"))
-        if not lists:
+        known = isinstance(data, Mapping) and set(data) == {"stack", "reductions"}
+        if not known or not all(isinstance(each, list) for each in data.values()):
             form = '{"stack": [cell or null, ...], "reductions": [position, ...]}'
             raise GenotypeError(f"a stack is written {form}, not {shortened(data)}")
         cells = tuple(None if cell is None else Cell.from_dict(cell) for cell in data["stack"])
@@ -197,7 +210,8 @@ def _sources(cell: Cell | None) -> set[int]:
     return {1} if cell is None else {source for _, source, _ in cell.edges() if source < INPUTS}
 
 
-def cell_types(normal_types: int) -> tuple[str, ...]:
+@checked
+def cell_types(normal_types: Amount) -> tuple[str, ...]:
     """The names of a space's cell types: `normal`, `reduce`, or `normal1`, `normal2`, ..., `reduce`."""
     normal = ("normal",) if normal_types == 1 else tuple(f"normal{i + 1}" for i in range(normal_types))
     return (*normal, "reduce")

@@ -7,12 +7,19 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from nascore.base.arguments import Amount, Finite, checked
 from nascore.base.config import choose
 from nascore.base.errors import ConfigError
 
 
+@checked
 def fitted_channels(
-    make: Callable[[int], nn.Module], shape: tuple[int, int, int], *, least: int = 2, step: int = 2, **budget: float
+    make: Callable[[int], nn.Module],
+    shape: tuple[Amount, Amount, Amount],
+    *,
+    least: Amount = 2,
+    step: Amount = 2,
+    **budget: Finite,
 ) -> int:
     """The number of channels with which `make(channels)` comes nearest to a budget, `parameters=3e6` or `macs=5e8`,
     without going beyond it: DSO-NAS's global width multiplier (section 4.1), in steps of `step` channels.
@@ -43,7 +50,8 @@ class Count(NamedTuple):
     macs: int
 
 
-def count(network: nn.Module, shape: tuple[int, int, int]) -> Count:
+@checked
+def count(network: nn.Module, shape: tuple[Amount, Amount, Amount]) -> Count:
     """The size of a network for one image of `shape` (channels, height, width).
 
     Parameters are all weights and biases, BatchNorm's included, without the auxiliary head. Multiply-adds are those

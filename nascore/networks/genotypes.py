@@ -5,8 +5,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from nascore.base.arguments import checked_genotype
 from nascore.base.display import Displayed, picture_html
-from nascore.base.errors import GenotypeError, shortened
+from nascore.base.errors import ConfigError, GenotypeError, NascoreError, shortened
+from nascore.base.files import atomic_write
+from nascore.base.reading import parse, read_text
 
 Edge = tuple[str, int]  # (operation, source node)
 
@@ -31,11 +34,15 @@ class AnyGenotype(Displayed):
         raise NotImplementedError
 
     @classmethod
+    @checked_genotype
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The inverse of `to_dict`; raises `GenotypeError` where `data` has another form."""
-        raise NotImplementedError
+        raise GenotypeError(
+            f"{cls.__name__} is no kind of genotype of its own: nascore.networks.read tells the kinds apart"
+        )
 
     @classmethod
+    @checked_genotype
     def from_text(cls, text: str) -> "AnyGenotype":
         """The published genotype of that name, or NAS-Bench-201's cell of that string: text for settings, of any kind.
 
@@ -56,26 +63,34 @@ class AnyGenotype(Displayed):
         return json.dumps(self.to_dict())
 
     @classmethod
+    @checked_genotype
     def from_json(cls, text: str) -> Self:
         """Read what `to_json` wrote; raises `GenotypeError` for anything that is not a genotype of this kind."""
         try:
-            data = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise GenotypeError(f"not JSON: {error}") from error
+            data = parse(text)
+        except ConfigError as error:
+            raise GenotypeError(str(error)) from error
         return cls.from_dict(data)
 
+    @checked_genotype
     def save(self, path: str | Path) -> None:
-        Path(path).write_text(self.to_json() + "\n")
+        """Write a genotype file; raises `NascoreError` where it cannot be written."""
+        try:
+            atomic_write(path, self.to_json() + "\n")
+        except OSError as error:
+            raise NascoreError(f"cannot write {path}: {error.strerror or error}") from error
 
     @classmethod
+    @checked_genotype
     def load(cls, path: str | Path) -> Self:
         """Read a genotype file; raises `GenotypeError` naming the file."""
         try:
-            return cls.from_json(Path(path).read_text())
-        except (OSError, UnicodeDecodeError, GenotypeError) as error:
+            return cls.from_json(read_text(path))
+        except (OSError, ValueError) as error:
             raise GenotypeError(f"{path}: {error}") from error
 
 
+@checked_genotype
 def read(data: Mapping[str, Any]) -> AnyGenotype:
     """The genotype of whatever kind that `to_dict` wrote as `data`; raises `GenotypeError` where it is of none."""
     kind = AnyGenotype._kinds.get(frozenset(data)) if isinstance(data, Mapping) else None
@@ -85,9 +100,10 @@ def read(data: Mapping[str, Any]) -> AnyGenotype:
     return kind.from_dict(data)
 
 
+@checked_genotype
 def load(path: str | Path) -> AnyGenotype:
     """The genotype of whatever kind in a file that `AnyGenotype.save` wrote; raises `GenotypeError` naming the file."""
     try:
-        return read(json.loads(Path(path).read_text()))
-    except (OSError, ValueError, GenotypeError) as error:
+        return read(parse(read_text(path)))
+    except (OSError, ValueError) as error:
         raise GenotypeError(f"{path}: {error}") from error

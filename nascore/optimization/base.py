@@ -3,13 +3,15 @@
 An optimization is a value; `start` turns it into a `Stepper`, which owns the optimiser of the architecture parameters.
 """
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from nascore.base.answers import Answer
+from nascore.base.arguments import Finite, checked
 from nascore.optimization.gradients import constant, frozen_statistics, gradients_of, or_zeros
 from nascore.relaxations.architecture import Architecture
 from nascore.spaces.base import Space
@@ -36,6 +38,7 @@ class Step(NamedTuple):
     valid: Outcome | None = None
 
 
+@runtime_checkable
 class Problem(Protocol):
     """What is optimised: the supernet's weights and the architecture parameters (`alphas`), under one loss."""
 
@@ -69,18 +72,20 @@ class Optimization(Answer):
         self.require(self.warm_up >= 0, "warm_up", "at least 0")
         self.require(self.learning_rate > 0, "learning_rate", "above 0")
 
+    @abstractmethod
     def start(self, problem: Problem, optimizer: torch.optim.SGD, clip: float) -> "Stepper":
         """The stepper for `problem`, whose weights `optimizer` updates with gradients clipped to norm `clip`."""
         raise NotImplementedError
 
 
+@checked
 class Stepper:
     """One search step at a time; holds the two optimisers' state.
 
     A method of its own overrides `step`, and perhaps `step_weights`, and puts its steps together from the others.
     """
 
-    def __init__(self, settings: Optimization, problem: Problem, optimizer: torch.optim.SGD, clip: float):
+    def __init__(self, settings: Optimization, problem: Problem, optimizer: torch.optim.SGD, clip: Finite):
         self.settings, self.problem, self.optimizer, self.clip = settings, problem, optimizer, clip
         self.arch_optimizer = self.architecture_optimizer()
 

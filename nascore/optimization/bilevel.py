@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from nascore.base.answers import Answers
+from nascore.base.arguments import Finite, checked
+from nascore.base.errors import ConfigError
 from nascore.optimization.base import Batch, Optimization, Outcome, Problem, Step, Stepper
 from nascore.optimization.gradients import constant, frozen_statistics, gradients_of, restored
 
@@ -42,6 +44,7 @@ class Bilevel(Optimization):
         return BilevelStepper(self, problem, optimizer, clip)
 
 
+@checked
 class BilevelStepper(Stepper):
     """See `Bilevel`."""
 
@@ -83,17 +86,18 @@ class BilevelStepper(Stepper):
         return gradient, seen[0]
 
 
+@checked
 def unrolled_gradient(
     train_loss: Callable[[], Tensor],
     valid_loss: Callable[[], Tensor],
     weights: Sequence[Tensor],
     alphas: Sequence[Tensor],
     *,
-    learning_rate: float,
-    weight_decay: float = 0.0,
-    momentum: float = 0.0,
+    learning_rate: Finite,
+    weight_decay: Finite = 0.0,
+    momentum: Finite = 0.0,
     velocities: Sequence[Tensor | None] | None = None,
-    radius: float = 0.01,
+    radius: Finite = 0.01,
 ) -> list[Tensor]:
     """The gradient of the validation loss by alpha through one SGD step of the weights (DARTS, equations 6 to 8).
 
@@ -102,7 +106,9 @@ def unrolled_gradient(
     difference of dL_train/dalpha at w +- epsilon * dL_valid(w')/dw', epsilon = radius / its norm. The losses are
     evaluated at the tensors' current values; the weights are back at theirs, bit for bit, when this returns.
     """
-    velocities = velocities or [None] * len(weights)
+    velocities = [None] * len(weights) if velocities is None else velocities
+    if not len(weights) or not len(alphas) or len(velocities) != len(weights):
+        raise ConfigError("there must be weights and alphas, and a velocity for each weight or none at all")
     with restored(weights):
         start = [weight.detach().clone() for weight in weights]
         gradients = gradients_of(train_loss(), weights)

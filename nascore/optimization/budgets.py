@@ -5,6 +5,7 @@ DSO-NAS, section 3.4. A budget looks at what is alive in a space of blocks (`nas
 
 import statistics
 import time
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
@@ -12,9 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from nascore.base.answers import Answer, Answers
+from nascore.base.arguments import Amount, checked
 from nascore.base.errors import ConfigError
 from nascore.networks import operations
 from nascore.networks.blocks import Connection
+from nascore.records.environment import find_device
 from nascore.spaces.blocks import BlockSpace
 
 Masks = Mapping[str, Tensor]  # type of block -> bools (connections, 1), on the CPU
@@ -81,6 +84,7 @@ class CostOfConnections(BudgetOfBlocks):
 
     image_size: int = 32  # pixels a side, of the images
 
+    @abstractmethod
     def cost(self, space: BlockSpace, target: int, place: Place) -> float:
         """Of a connection to the node `target`, in any unit."""
         raise NotImplementedError
@@ -121,19 +125,20 @@ class Latency(CostOfConnections):
         return of_stage[0][width if target == space.output else (target - 1) % width]
 
 
+@checked
 def measured_latency(
     space: BlockSpace,
     *,
     device: str | torch.device = "cpu",
-    batch_size: int = 64,
-    image_size: int = 32,
-    repeats: int = 11,
+    batch_size: Amount = 64,
+    image_size: Amount = 32,
+    repeats: Amount = 11,
 ) -> Latency:
     """What a forward and backward pass of each operation of a space takes on a device, for a batch of images.
 
     The median of `repeats`, after two that do not count.
     """
-    seconds = []
+    seconds, device = [], find_device(str(device))
     for place in {
         place.stage: place for kind in space.cell_types() for place in places(space, kind, image_size)
     }.values():
@@ -159,7 +164,8 @@ def _median_time(layer: nn.Module, x: Tensor, repeats: int) -> float:
     return statistics.median(times[2:])
 
 
-def places(space: BlockSpace, kind: str, image_size: int = 32) -> list[Place]:
+@checked
+def places(space: BlockSpace, kind: str, image_size: Amount = 32) -> list[Place]:
     """Where the blocks of a type stand: one, or all of them where they share it."""
     stages = [stage for stage, blocks in enumerate(space.stages) for _ in range(blocks)]
     if not space.shared:
@@ -168,6 +174,7 @@ def places(space: BlockSpace, kind: str, image_size: int = 32) -> list[Place]:
     return [Place(stage, space.channels * 2**stage, first / 4**stage) for stage in stages]
 
 
+@checked
 def block_flops(space: BlockSpace, edges: list[Connection], place: Place) -> float:
     """The multiply-adds of a block with these connections; pools, sums and scales are not counted."""
     _, channels, pixels = place
@@ -177,6 +184,7 @@ def block_flops(space: BlockSpace, edges: list[Connection], place: Place) -> flo
     return pixels * (sum(size**2 * channels + channels**2 for size in sizes) + outputs * channels**2)
 
 
+@checked
 def connection_mac(space: BlockSpace, target: int, place: Place) -> float:
     """The memory access cost of what a connection leads to: numbers read and written.
 

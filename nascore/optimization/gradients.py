@@ -6,7 +6,11 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from nascore.base.arguments import checked
+from nascore.base.errors import ConfigError
 
+
+@checked
 @contextmanager
 def frozen_statistics(module: nn.Module) -> Iterator[None]:
     """Let BatchNorm normalise by the batch as in training, but leave its running statistics alone."""
@@ -20,6 +24,7 @@ def frozen_statistics(module: nn.Module) -> Iterator[None]:
             norm.track_running_stats = True
 
 
+@checked
 @contextmanager
 def constant(parameters: Sequence[Tensor]) -> Iterator[None]:
     """Let what is computed here not be differentiated by these: less is kept, and less goes backward."""
@@ -32,6 +37,7 @@ def constant(parameters: Sequence[Tensor]) -> Iterator[None]:
             parameter.requires_grad_(True)
 
 
+@checked
 @contextmanager
 def restored(tensors: Sequence[Tensor]) -> Iterator[None]:
     """Give the tensors back the values that they had, bit for bit, whatever is done to them here."""
@@ -44,8 +50,13 @@ def restored(tensors: Sequence[Tensor]) -> Iterator[None]:
                 tensor.copy_(value)
 
 
+@checked
 def gradients_of(loss: Tensor, parameters: Sequence[Tensor]) -> list[Tensor]:
-    """One for each parameter, zeros for those that the loss does not depend on."""
+    """One for each parameter, zeros for those that the loss, one number, does not depend on."""
+    if loss.numel() != 1 or not all(parameter.requires_grad for parameter in parameters):
+        raise ConfigError("gradients are those of one number, by tensors that require them")
+    if not parameters:
+        return []
     if not loss.requires_grad:  # a draw of `none` everywhere, say, which leaves nothing that depends on alpha
         return [torch.zeros_like(parameter) for parameter in parameters]
     return or_zeros(torch.autograd.grad(loss, parameters, allow_unused=True), parameters)

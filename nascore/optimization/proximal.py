@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from nascore.base.answers import Answers
+from nascore.base.arguments import checked
 from nascore.optimization.base import Batch, Optimization, Problem, Step, Stepper
 from nascore.optimization.budgets import Budget
 from nascore.optimization.proximal_gradient import ProximalGradient
@@ -46,6 +47,7 @@ class Proximal(Optimization):
         return ProximalStepper(self, problem, optimizer, clip)
 
 
+@checked
 class ProximalStepper(Stepper):
     """See `Proximal`."""
 

@@ -12,21 +12,32 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from nascore.base.arguments import Finite, checked
 from nascore.base.errors import ConfigError
 
 Momentum = float | Literal["fista"]
 
 
-def soft_threshold(x: Tensor, threshold: float | Tensor, nonnegative: bool = False) -> Tensor:
+@checked
+def soft_threshold(x: Tensor, threshold: Finite | Tensor, nonnegative: bool = False) -> Tensor:
     """argmin over z of (z - x)^2 / 2 + threshold * |z|, elementwise: x pulled towards 0, and exactly 0 within reach.
 
-    With `nonnegative` z must be at least 0, too. `threshold` is a number or of a shape that broadcasts.
+    With `nonnegative` z must be at least 0, too. `threshold` is a number or of a shape that broadcasts
+    to that of `x`.
     """
+    if isinstance(threshold, Tensor) and not _broadcasts(threshold, x):
+        raise ConfigError(f"a threshold of shape {tuple(threshold.shape)} does not broadcast to {tuple(x.shape)}")
     pulled = (x if nonnegative else x.abs()) - threshold
     pulled = pulled.clamp(min=0.0)
     return pulled if nonnegative else pulled * x.sign()
 
 
+def _broadcasts(one: Tensor, to: Tensor) -> bool:
+    sizes = zip(reversed(one.shape), reversed(to.shape), strict=False)
+    return one.ndim <= to.ndim and all(each in (1, size) for each, size in sizes)
+
+
+@checked
 class ProximalGradient(torch.optim.Optimizer):
     """The accelerated proximal gradient method, x_k = S(y_k - lr * grad f(y_k)), y_{k+1} = x_k + m_k (x_k - x_{k-1}).
 
@@ -43,17 +54,20 @@ class ProximalGradient(torch.optim.Optimizer):
     def __init__(
         self,
         parameters: Iterable[Tensor] | Iterable[dict[str, Any]],
-        lr: float,
-        penalty: float | Tensor,
+        lr: Finite,
+        penalty: Finite | Tensor,
         momentum: Momentum = 0.0,
         nonnegative: bool = False,
     ):
         if momentum != "fista" and not (isinstance(momentum, float | int) and 0 <= momentum < 1):
             raise ConfigError(f"momentum must be 'fista', or at least 0 and below 1, not {momentum!r}")
+        groups: list[Any] = [] if isinstance(parameters, Tensor) else list(parameters)
+        if not groups:
+            raise ConfigError("parameters must be one tensor or more in a list, or groups of them")
         if lr <= 0 or (not isinstance(penalty, Tensor) and penalty < 0):
             raise ConfigError(f"lr must be above 0 and penalty at least 0, not {lr!r} and {penalty!r}")
         defaults = {"lr": lr, "penalty": penalty, "momentum": momentum, "nonnegative": nonnegative}
-        super().__init__(parameters, defaults)
+        super().__init__(groups, defaults)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:

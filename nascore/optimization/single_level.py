@@ -2,6 +2,7 @@
 
 import torch
 
+from nascore.base.arguments import checked
 from nascore.optimization.base import Batch, Optimization, Problem, Step, Stepper
 
 
@@ -17,6 +18,7 @@ class SingleLevel(Optimization):
         return SingleLevelStepper(self, problem, optimizer, clip)
 
 
+@checked
 class SingleLevelStepper(Stepper):
     """See `SingleLevel`."""
 

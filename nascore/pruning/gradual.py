@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 
 from nascore.base.answers import Answers
+from nascore.base.arguments import Amount, checked
+from nascore.base.errors import ConfigError
 from nascore.pruning.base import Pruning, Seen
 from nascore.spaces.base import Masks, Space
 
@@ -46,12 +48,18 @@ class Gradual(Pruning):
         return {kind: _without_weakest(strengths[kind], mask, usable, self.left) for kind, mask in seen.alive.items()}
 
 
-def strongest(space: Space, strengths: Mapping[str, Tensor], alive: Masks, left: int) -> Masks:
+@checked
+def strongest(space: Space, strengths: Mapping[str, Tensor], alive: Masks, left: Amount) -> Masks:
     """`alive` less the weakest operations of each edge that has more than `left`; the last one other than `none` stays.
 
     So P-DARTS prunes between its stages (ETH thesis, section 3.2.1). Of equal operations the earlier candidate is
     dropped.
     """
+    shapes = {kind: tuple(mask.shape) for kind, mask in alive.items()}
+    if any(kind not in strengths or strengths[kind].shape != shape for kind, shape in shapes.items()):
+        raise ConfigError("strengths must have the shape of `alive` for each of its cell types")
+    if any(len(shape) != 2 or shape[1] != len(space.operations) for shape in shapes.values()):
+        raise ConfigError(f"masks are (edges, {len(space.operations)}), the operations of the space")
     usable = torch.tensor([name != "none" for name in space.operations])
     kept = dict(alive)
     for _ in range(len(space.operations) - left):

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from nascore.base.arguments import checked
 from nascore.base.config import Settings, choose, override
 from nascore.base.display import Displayed, settings_items, table_html, title_html
 from nascore.base.errors import ConfigError
@@ -18,6 +19,7 @@ PROFILES = {
 }
 
 
+@checked
 @dataclass(frozen=True)
 class Recipe(Displayed):
     """`settings` are the published ones; `profiles` say which numbers the smaller profiles change.
@@ -43,7 +45,8 @@ class Recipe(Displayed):
         """The profiles that it has; `paper` is always one of them."""
         return tuple(name for name in PROFILES if name == "paper" or name in self.profiles)
 
-    def at(self, profile: str, **overrides: Any) -> Settings:
+    @checked
+    def at(self, profile: str, /, **overrides: Any) -> Settings:
         """The settings at `profile`, then with `overrides` (`space__cells=4` reaches into a choice).
 
         Raises `ConfigError` for an unknown profile or one that the recipe has not, an unknown name, a wrong type or a

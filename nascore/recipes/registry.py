@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from nascore.base.arguments import checked
 from nascore.base.config import choose
 from nascore.base.errors import ConfigError
 from nascore.recipes import darts, darts_gal, dso_nas, eoinas, eth_thesis, related, sparse_darts
@@ -28,6 +29,7 @@ ENTRY_POINTS = "nascore.recipes"  # the group under which an installed package n
 _added: dict[str, Recipe] = {}
 
 
+@checked
 def find(name: str) -> Recipe:
     """The recipe of that name; raises `ConfigError` with the near ones where there is none.
 
@@ -38,6 +40,7 @@ def find(name: str) -> Recipe:
     return choose("recipe", name, RECIPES | _added, see="`python -m nascore --list` lists all")
 
 
+@checked
 def register(recipe: Recipe) -> Recipe:
     """Let `run` and `find` know a recipe by its name; returns it. A later one of the same name takes its place.
 

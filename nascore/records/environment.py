@@ -15,23 +15,26 @@ from typing import Any
 import torch
 
 from nascore.base import paths
+from nascore.base.config import choose
 from nascore.base.errors import ConfigError
 from nascore.base.processes import team
 
 
 def find_device(name: str) -> torch.device:
+    """The device of that name: auto (the GPU if there is one), cpu, cuda, cuda:0, ...
+
+    Raises `ConfigError` for any other, saying what this machine has.
+    """
     if name in ("auto", "cuda") and torch.cuda.is_available():
         # of several processes on a machine each has a GPU of its own
         return torch.device("cuda", int(os.environ["LOCAL_RANK"])) if team().size > 1 else torch.device("cuda")
     if name == "auto":
         return torch.device("cpu")
-    try:
-        device = torch.device(name)
-    except (RuntimeError, TypeError) as error:
-        raise ConfigError(f"unknown device {name!r}: there are auto, cpu, cuda, cuda:0, ...") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
+    gpus = [f"cuda:{at}" for at in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    if re.fullmatch(r"cuda(:[0-9]+)?", name) and not gpus:
         raise ConfigError(f"device {name!r}: torch sees no GPU on this machine; use 'auto' or 'cpu'")
-    return device
+    choose("device", name, dict.fromkeys(["auto", "cpu", *gpus]))  # torch knows more, which are not computed on here
+    return torch.device(name)
 
 
 @contextlib.contextmanager

@@ -6,10 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nascore.base.arguments import Finite, checked
 from nascore.base.errors import ConfigError
 from nascore.relaxations.base import Context, EdgeWeights, Relaxation
 
 
+@checked
 class Architecture:
     """For each cell type alpha, (edges, operations), what the relaxation learns beside it, and what is alive.
 
@@ -24,8 +26,8 @@ class Architecture:
         edges: Sequence[tuple[int, int]],
         operations: Sequence[str],
         generator: torch.Generator,
-        std: float = 1e-3,
-        mean: float = 0.0,
+        std: Finite = 1e-3,
+        mean: Finite = 0.0,
     ):
         self.relaxation, self.edges, self.operations = relaxation, tuple(edges), tuple(operations)
         self.progress, self.shape = 0.0, (len(self.edges), len(self.operations))

@@ -4,6 +4,7 @@ A relaxation sees one cell type at a time: `alpha` and `alive` are (edges, opera
 weight 0 and are never computed. Weights are float32 or float64 whatever precision the supernet computes in.
 """
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
@@ -65,6 +66,7 @@ class Relaxation(Answer):
         """
         return {}
 
+    @abstractmethod
     def strengths(self, alpha: Tensor, alive: Tensor, context: Context = ANYWHERE) -> Tensor:
         """What derivation, pruning and figures read, without randomness: (edges, operations), 0 where not alive."""
         raise NotImplementedError

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from nascore import data
+from nascore.base.answers import check_answered
+from nascore.base.arguments import Index, Seed, checked
 from nascore.base.errors import ConfigError
 from nascore.base.processes import check_alone
 from nascore.derivation.base import Derivation
@@ -57,6 +59,7 @@ class SearchSettings(DataSettings, SgdSettings):
     def validate(self) -> None:
         super().validate()
         self.require(self.alpha_std >= 0, "alpha_std", "at least 0")
+        check_answered(self)
         for name in ANSWERS:
             if reason := getattr(self, name).objection(self):
                 raise ConfigError(reason)
@@ -82,6 +85,7 @@ def check_start(after: Run | None) -> None:
 _DERIVATION = 1  # what tells the draws of a derivation from those of its search
 
 
+@checked
 class Search:
     """A search that runs epoch by epoch; `state_dict` between epochs holds all that the rest of it depends on.
 
@@ -93,10 +97,10 @@ class Search:
         self,
         settings: SearchSettings,
         device: torch.device,
-        seed: int,
+        seed: Seed,
         root: str | Path | None,
         *,
-        stage: int = 0,
+        stage: Index = 0,
         alive: Masks | None = None,
     ):
         self.settings, self.device, self.epochs, self.epoch = settings, device, settings.epochs, 0
@@ -117,6 +121,8 @@ class Search:
         self.judge = settings.indicator.start(space.shapes())
         self.skips = SkipConnections(supernet, self.generator)
         if alive is not None:
+            if {kind: tuple(mask.shape) for kind, mask in alive.items()} != space.shapes():
+                raise ConfigError(f"alive must have a mask for each cell type of the space: {space.shapes()}")
             self._keep(alive)
         self.snapshots: list[Snapshot] = [self._snapshot()]
         # a draw decides which kernels are launched, so what is sampled cannot be recorded

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nascore.base.arguments import Seed, checked
 from nascore.base.config import Settings, override
 from nascore.base.errors import ConfigError
 from nascore.pruning.base import Snapshot
@@ -73,13 +74,14 @@ class StagedSettings(SearchSettings):
         return settings
 
     def start(  # type: ignore[override]  # another task that is run as a `Search` is
-        self, device: torch.device, seed: int, root: str | Path | None = None, after: Run | None = None
+        self, device: torch.device, seed: Seed, root: str | Path | None = None, after: Run | None = None
     ) -> "StagedSearch":
         """See `SearchSettings.start`."""
         check_start(after)
         return StagedSearch(self, device, seed, root)
 
 
+@checked
 class StagedSearch:
     """The searches of all stages, epoch by epoch: a task like `Search`. Its state holds that of the present stage.
 
@@ -88,7 +90,7 @@ class StagedSearch:
 
     search: Search
 
-    def __init__(self, settings: StagedSettings, device: torch.device, seed: int, root: str | Path | None):
+    def __init__(self, settings: StagedSettings, device: torch.device, seed: Seed, root: str | Path | None):
         self.settings, self.device, self.seed, self.root = settings, device, seed, root
         self.past: list[Snapshot] = []  # of the stages that are over
         self.done = 0  # their epochs

@@ -2,6 +2,7 @@
 
 import inspect
 import math
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -40,10 +41,12 @@ class Space(Displayed, Answer):
         self.require(bool(chosen) and len(chosen) == len(self.operations), "operations", "one or more different names")
         self.require(chosen != {"none"}, "operations", "more than `none`")
 
+    @abstractmethod
     def cell_types(self) -> tuple[str, ...]:
         """The names of the cell types, each with architecture parameters of its own."""
         raise NotImplementedError
 
+    @abstractmethod
     def edges(self) -> list[tuple[int, int]]:
         """The (source, target) node pairs of a cell, in the order of the architecture parameters' rows."""
         raise NotImplementedError
@@ -64,10 +67,12 @@ class Space(Displayed, Answer):
         """
         raise ConfigError(f"a {type(self).__name__} does not say what its operations cost")
 
+    @abstractmethod
     def supernet(self, in_channels: int, classes: int) -> nn.Module:
         """The network whose weights all architectures share, freshly initialised from torch's generator."""
         raise NotImplementedError
 
+    @abstractmethod
     def genotype(self, chosen: Mapping[str, Sequence[Arrow]]) -> AnyGenotype:
         """The architecture whose cells, by type, have these operations on these edges, ordered by target."""
         raise NotImplementedError

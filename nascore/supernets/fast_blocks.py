@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nascore.base.arguments import checked
 from nascore.relaxations.base import EdgeWeights
 from nascore.supernets.kernels import Depthwise, Mix, NormShiftActivation, channels_last, follow, in_kernels, rewritten
 from nascore.supernets.plain_blocks import BlockSupernet, SearchBlock, ShiftNorm
@@ -82,6 +83,7 @@ class FastSearchBlock(SearchBlock):
         return _Plan(tuple(levels), outputs, torch.tensor(places, device=device))
 
 
+@checked
 class FastBlockSupernet(BlockSupernet):
     """`BlockSupernet` of fast blocks."""
 

@@ -10,12 +10,14 @@ from typing import Any
 
 from torch import Tensor
 
+from nascore.base.arguments import checked
 from nascore.relaxations.base import EdgeWeights
 from nascore.supernets.kernels import channels_last
 from nascore.supernets.plain_cells import BenchmarkSupernet, CellSupernet, SearchCell
 from nascore.supernets.sharing import State, Sum, aligned, rule_of
 
 
+@checked
 class FastSearchCell(SearchCell):
     """`SearchCell`, computed state by state; see the module. On CPUs its activations are channels-last.
 
@@ -61,6 +63,7 @@ class FastSearchCell(SearchCell):
         return summed
 
 
+@checked
 class FastCellSupernet(CellSupernet):
     """`CellSupernet`, computed state by state; see the module."""
 
@@ -75,6 +78,7 @@ class FastCellSupernet(CellSupernet):
         return self.classify(last.x)
 
 
+@checked
 class FastBenchmarkSupernet(BenchmarkSupernet):
     """`BenchmarkSupernet`, computed state by state; see the module."""
 

@@ -2,17 +2,19 @@
 
 from collections import deque
 from collections.abc import Mapping
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nascore.base.arguments import Amount, checked
 from nascore.networks import operations
 from nascore.networks.block_stack import BlockStack
 from nascore.relaxations.base import EdgeWeights
 
 
+@runtime_checkable
 class BlockLayout(Protocol):
     """What a supernet of blocks is made of; a `BlockSpace` is such a layout."""
 
@@ -96,12 +98,13 @@ class SearchBlock(nn.Module):
         return self.reduce.weight[:, (node - 1) * self.channels : node * self.channels]
 
 
+@checked
 class BlockSupernet(BlockStack):
     """The network of search blocks; its weights are the operations', the scales come with each call."""
 
     block = SearchBlock
 
-    def __init__(self, space: BlockLayout, in_channels: int, classes: int):
+    def __init__(self, space: BlockLayout, in_channels: Amount, classes: Amount):
         super().__init__(
             lambda at, channels: self.block(space, channels),
             stages=space.stages,

@@ -2,11 +2,12 @@
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
+from nascore.base.arguments import Amount, checked
 from nascore.networks import operations
 from nascore.networks.cell_stack import CellStack, StackedCell, Stem
 from nascore.networks.cells import INPUTS
@@ -15,6 +16,7 @@ from nascore.networks.residual_stack import ResidualStack
 from nascore.relaxations.base import EdgeWeights
 
 
+@runtime_checkable
 class CellLayout(Protocol):
     """What a supernet of cells is made of; a `CellSpace` is such a layout."""
 
@@ -40,6 +42,7 @@ class CellLayout(Protocol):
     def stem(self) -> Stem: ...
 
 
+@runtime_checkable
 class BenchmarkLayout(Protocol):
     """What a supernet of NAS-Bench-201 is made of; a `NasBench201` is such a layout."""
 
@@ -75,6 +78,7 @@ class MixedOperation(nn.Module):
         return mixed
 
 
+@checked
 class SearchCell(StackedCell):
     """A cell of `inputs` input nodes and `nodes` more, each the sum of a mixed operation from every node before it.
 
@@ -88,10 +92,10 @@ class SearchCell(StackedCell):
         self,
         names: Sequence[str],
         *,
-        inputs: int,
-        nodes: int,
-        channels: int,
-        stride: int = 1,
+        inputs: Amount,
+        nodes: Amount,
+        channels: Amount,
+        stride: Amount = 1,
         last_node: bool = False,
         pools_normalised: bool = True,
     ):
@@ -125,6 +129,7 @@ class SearchCell(StackedCell):
         return torch.zeros_like(inputs[-1][:, :, :: self.stride, :: self.stride])
 
 
+@checked
 class CellSupernet(CellStack):
     """Stem, `layout.cells` cells that share their architecture parameters by type, pooling and a classifier.
 
@@ -134,7 +139,7 @@ class CellSupernet(CellStack):
     cell = SearchCell
 
     def __init__(
-        self, layout: CellLayout, in_channels: int, classes: int, cell: Callable[..., SearchCell] | None = None
+        self, layout: CellLayout, in_channels: Amount, classes: Amount, cell: Callable[..., SearchCell] | None = None
     ):
         make = cell or self.cell
         super().__init__(
@@ -163,6 +168,7 @@ class CellSupernet(CellStack):
         return self.classify(last)
 
 
+@checked
 class BenchmarkSupernet(ResidualStack):
     """The supernet of NAS-Bench-201 (Dong and Yang 2020): every cell shares the same architecture parameters.
 
@@ -171,7 +177,7 @@ class BenchmarkSupernet(ResidualStack):
 
     cell = SearchCell
 
-    def __init__(self, space: BenchmarkLayout, in_channels: int, classes: int):
+    def __init__(self, space: BenchmarkLayout, in_channels: Amount, classes: Amount):
         super().__init__(
             lambda channels: self.cell(
                 space.operations, inputs=1, nodes=space.nodes, channels=channels, last_node=True, pools_normalised=False

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nascore.base.arguments import conform
 from nascore.networks.operations import (
     FactorizedReduce,
     NormalisedPool,
@@ -48,6 +49,7 @@ def computes(*kinds: type[nn.Module]) -> Callable[[Rule], Rule]:
     `rule(module, state, scale, total)` must add to `total` what `scale[0] * module(state.x)` is, up to rounding; it may
     use what `State` shares, and forgo what it cannot do by `as_it_is(module, state, scale, total)`.
     """
+    kinds = conform(kinds, tuple[type[nn.Module], ...], "computes: kinds")
 
     def declare(rule: Rule) -> Rule:
         RULES.update(dict.fromkeys(kinds, rule))

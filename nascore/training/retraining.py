@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nascore import data
+from nascore.base.arguments import Seed, checked
 from nascore.base.errors import ConfigError
 from nascore.base.processes import team
 from nascore.networks.auxiliary import with_auxiliary
@@ -105,7 +106,7 @@ class TrainingSettings(DataSettings, SgdSettings):
         )
 
     def start(
-        self, device: torch.device, seed: int, root: str | Path | None = None, after: Run | None = None
+        self, device: torch.device, seed: Seed, root: str | Path | None = None, after: Run | None = None
     ) -> "Training":
         """The training at its beginning, its weights drawn from torch's generator and all else from `seed`.
 
@@ -130,6 +131,7 @@ def load_weights(network: nn.Module, run: Run) -> None:
         raise ConfigError(f"{run.name} has the weights of another network ({why})") from error
 
 
+@checked
 class Training:
     """A retraining that runs epoch by epoch; `state_dict` between epochs holds all that the rest of it depends on.
 
@@ -138,7 +140,7 @@ class Training:
     drop-path and dropout are each process's own, and so are BatchNorm's statistics, of which the leader's are kept.
     """
 
-    def __init__(self, settings: TrainingSettings, device: torch.device, seed: int, root: str | Path | None):
+    def __init__(self, settings: TrainingSettings, device: torch.device, seed: Seed, root: str | Path | None):
         self.settings, self.device, self.epochs, self.epoch = settings, device, settings.epochs, 0
         self.team = team()
         self.generator = torch.Generator(device).manual_seed(seed)

@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 
+from nascore.base.arguments import Amount, Finite, Inches, checked
 from nascore.base.errors import ConfigError
 from nascore.figures.architectures.wiring import DrawableBlock, Sizes, complete, heights, pitch, wiring
 from nascore.figures.shared.graphs import Edge
@@ -33,14 +34,15 @@ _GIVEN, FROM_INPUT, _PALE = "#f4f0e1", "#777777", "#b0b0b0"
 _DASHES = (0, (3.2, 2.2))
 
 
+@checked
 def draw_block(
     block: DrawableBlock,
     *,
-    scales: Mapping[Edge, float] | None = None,
+    scales: Mapping[Edge, Finite] | None = None,
     full: bool = False,
     title: str | None = None,
     ax: Axes | None = None,
-    width: float = COLUMN,
+    width: Inches = COLUMN,
 ) -> Axes:
     """Draw a `networks.Block` from its input at the bottom to its output, a row of operations for each level.
 
@@ -61,7 +63,8 @@ def draw_block(
     return ax
 
 
-def draw_blocks(genotype: AnyGenotype, *, across: int | None = None, width: float = PAGE) -> Figure:
+@checked
+def draw_blocks(genotype: AnyGenotype, *, across: Amount | None = None, width: Inches = PAGE) -> Figure:
     """Draw the blocks of a `networks.BlockGenotype`, as figure 4 of DSO-NAS does: a panel for each, in order.
 
     Titles number the blocks and count their connections. `across` is how many stand in a row (default: what fits), and
@@ -81,7 +84,7 @@ def draw_blocks(genotype: AnyGenotype, *, across: int | None = None, width: floa
 
 
 def block_panels(
-    block: DrawableBlock, heads: Sequence[Sequence[str]], across: int, width: float
+    block: DrawableBlock, heads: Sequence[Sequence[str]], across: int, width: Inches
 ) -> tuple[Figure, list[Axes]]:
     """Titled axes for blocks like `block`, as high as these need, and a legend if boxes have no room for labels."""
     lines, wide = max(map(len, heads)), Frame(between=_BETWEEN).wide(width, across)
@@ -115,7 +118,7 @@ def _boxes(block: DrawableBlock, wide: float) -> tuple[Size, Size]:
     return Size(_SHARE * pitch(block, wide), _SMALL), end
 
 
-def _draw(ax: Axes, block: DrawableBlock, scales: Mapping[Edge, float] | None, full: bool) -> None:
+def _draw(ax: Axes, block: DrawableBlock, scales: Mapping[Edge, Finite] | None, full: bool) -> None:
     """Draw with points as units."""
     size = Size(*np.array(ax.get_window_extent().size) * 72 / ax.figure.dpi)
     box, end = _boxes(block, size.width)
@@ -134,7 +137,7 @@ def _draw(ax: Axes, block: DrawableBlock, scales: Mapping[Edge, float] | None, f
         text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1.5})
 
 
-def _widths(kept: Sequence[Edge], scales: Mapping[Edge, float] | None) -> dict[Edge, float]:
+def _widths(kept: Sequence[Edge], scales: Mapping[Edge, Finite] | None) -> dict[Edge, float]:
     """How wide each connection is drawn, in points."""
     share = float(np.clip(_FEW / max(1, len(kept)), 0.5, 1.0))
     if scales is None:

@@ -15,6 +15,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 from matplotlib.transforms import Bbox
 
+from nascore.base.arguments import Amount, Inches, checked
 from nascore.base.errors import ConfigError
 from nascore.figures.shared.kinds import cell_name
 from nascore.figures.shared.layout import Box, Drawable, Layout, Size, Sizes, layout
@@ -32,7 +33,8 @@ _CONCAT_COLOUR = "#b0b0b0"
 _OUTER, _INNER, _EMPTY = "#f4f0e1", "#e8eef6", "#ffffff"
 
 
-def draw_cell(cell: Drawable, ax: Axes | None = None, *, width: float = COLUMN, title: str | None = None) -> Axes:
+@checked
+def draw_cell(cell: Drawable, ax: Axes | None = None, *, width: Inches = COLUMN, title: str | None = None) -> Axes:
     """Draw `cell`: an arrow with its operation's label for every edge, thin grey arrows for what is concatenated.
 
     Without `ax` a figure `width` inches wide is made, as high as the drawing needs. An `ax` is filled at the width
@@ -52,12 +54,13 @@ def draw_cell(cell: Drawable, ax: Axes | None = None, *, width: float = COLUMN, 
     return ax
 
 
+@checked
 def draw_genotype(
     genotype: AnyGenotype,
     *,
     titles: Mapping[str, str] | None = None,
-    width: float | None = None,
-    across: int | None = None,
+    width: Inches | None = None,
+    across: Amount | None = None,
 ) -> Figure:
     """Draw the cells of `genotype`, titled (a), (b), ..., in rows of `across` (default: what fits).
 
@@ -84,6 +87,7 @@ def draw_genotype(
     return figure
 
 
+@checked
 def genotype_table(genotype: AnyGenotype) -> pd.DataFrame:
     """What `draw_genotype` draws, an arrow a row: cell, source, target, operation (`concat` into the output)."""
     rows = []
@@ -92,15 +96,16 @@ def genotype_table(genotype: AnyGenotype) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["cell", "source", "target", "operation"])
 
 
+@checked
 def drawn_boxes(ax: Axes) -> pd.DataFrame:
     """Where the canvas really put a drawn cell's nodes and labels: kind (node, label), text, x0, y0, x1, y1 in points.
 
-    A box holds its frame and its text. Raises `ValueError` if no cell was drawn on `ax`.
+    A box holds its frame and its text. Raises `ConfigError` if no cell was drawn on `ax`.
     """
     frames = {gid: frame for frame in ax.patches if (gid := frame.get_gid())}
     texts = {gid: text for text in ax.texts if (gid := text.get_gid()) in frames}
     if not texts:
-        raise ValueError("no cell was drawn on these axes")
+        raise ConfigError("no cell was drawn on these axes")
     rows = []
     for gid, text in texts.items():
         box = Bbox.union([frames[gid].get_window_extent(), text.get_window_extent()])
@@ -140,14 +145,14 @@ def _head(ax: Axes, title: str | None) -> None:
         ax.set_title(title, loc="left", pad=3)
 
 
-def _own_axes(width: float, height: float, title: str | None) -> Axes:
+def _own_axes(width: Inches, height: float, title: str | None) -> Axes:
     total = height + (_TITLE if title else 0)
     figure = plt.figure(figsize=(width, total / 72), layout=FIXED)
     return figure.add_axes((0, 0, 1, height / total))
 
 
 @lru_cache(64)
-def _plan(cell: Drawable, width: float) -> Layout:
+def _plan(cell: Drawable, width: Inches) -> Layout:
     names = [operation_look(operation).label for operation, *_ in cell.arrows() if operation]
     labels = [Size(text_width(name, _LABEL) + 3.4, _LABEL + 2.2) for name in names]
     nodes = {node: max(11.5, text_width(name, _NODE) + 6) for node, name in _names(cell).items()}

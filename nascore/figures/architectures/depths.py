@@ -6,6 +6,7 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from nascore.base.arguments import Inches, checked
 from nascore.base.errors import ConfigError
 from nascore.figures.shared.graphs import Place
 from nascore.figures.shared.kinds import check_kinds, draw_squares, kind_entries
@@ -31,8 +32,9 @@ class _Row(NamedTuple):
         return max(len(self.name), len(self.note))
 
 
+@checked
 def draw_depths(
-    networks: Mapping[str, Sequence[str]], notes: Mapping[str, str] | None = None, *, width: float = PAGE
+    networks: Mapping[str, Sequence[str]], notes: Mapping[str, str] | None = None, *, width: Inches = PAGE
 ) -> Figure:
     """Draw a row for each of `networks`, a square in its kind's colour for each cell, as figure 3.1 of the thesis on
     P-DARTS does.
@@ -62,7 +64,7 @@ def draw_depths(
     return figure
 
 
-def _row(name: str, kinds: Sequence[str], note: str, width: float) -> _Row:
+def _row(name: str, kinds: Sequence[str], note: str, width: Inches) -> _Row:
     check_kinds(kinds, f"the network {name!r}")
     cells = f"{len(kinds)} cell" + "s" * (len(kinds) > 1)
     lines = titles([cells], [note], _NOTES * 72 * width)[0] if note else [cells]

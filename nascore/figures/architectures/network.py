@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Polygon, Rectangle
 
+from nascore.base.arguments import Amount, Inches, checked
 from nascore.base.errors import ConfigError
 from nascore.figures.shared.graphs import Place
 from nascore.figures.shared.kinds import check_kinds, kind_face, kind_name
@@ -77,12 +78,13 @@ class _Block(NamedTuple):
         return min(self.slots - 1, 2) if self.cells else 0
 
 
+@checked
 def draw_network(
     kinds: Sequence[str],
     *,
     stem: Sequence[str] = ("stem",),
     image: Sequence[str] = ("image",),
-    width: float = PAGE,
+    width: Inches = PAGE,
 ) -> Figure:
     """Draw a network from left to right, as figures 1.1 and 3.2 of the thesis on P-DARTS do, from its cells' `kinds`.
 
@@ -96,12 +98,13 @@ def draw_network(
     return _draw(kinds, _CELLS, stem, image, width)
 
 
+@checked
 def draw_stages_of_blocks(
-    stages: Sequence[int],
+    stages: Sequence[Amount],
     *,
     stem: Sequence[str] = ("stem",),
     image: Sequence[str] = ("image",),
-    width: float = PAGE,
+    width: Inches = PAGE,
 ) -> Figure:
     """Draw a network of `stages` of so many blocks each, as figure 3 of DSO-NAS does: see `draw_network`.
 
@@ -114,7 +117,7 @@ def draw_stages_of_blocks(
     return _draw(kinds, _BLOCKS, stem, image, width)
 
 
-def _draw(kinds: Sequence[str], units: _Units, stem: Sequence[str], image: Sequence[str], width: float) -> Figure:
+def _draw(kinds: Sequence[str], units: _Units, stem: Sequence[str], image: Sequence[str], width: Inches) -> Figure:
     for name, lines in (("image", image), ("stem", stem)):
         if isinstance(lines, str) or not 1 <= len(lines) <= 2:
             raise ConfigError(f"{name} is one or two lines of text, not {lines!r}")

@@ -6,7 +6,7 @@ A connection that passes a level goes between its boxes, never behind one. In a 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations, pairwise
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -23,6 +23,7 @@ _DETOUR = 12.0  # points that a connection goes out of its way rather than throu
 Passages = dict[Edge, list[Place]]  # where each connection enters and leaves the levels that it passes
 
 
+@runtime_checkable
 class DrawableBlock(Protocol):
     """What `networks.Block` is: node 0 is its input, `output` its last one, `kept` are its connections."""
 

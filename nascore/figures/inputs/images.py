@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from nascore.base.arguments import Amount, Inches, checked
 from nascore.base.errors import ConfigError
 from nascore.figures.shared.panels import LINE, Frame, draw_panels, wrapped
 from nascore.figures.shared.style import PAGE, style
@@ -16,7 +17,10 @@ _BETWEEN, _EDGE = 5.0, 1.0  # points between two images, and left free around al
 _RIM = "#b0b0b0"
 
 
-def draw_images(images: Any, captions: Sequence[str] | None = None, *, across: int = 8, width: float = PAGE) -> Figure:
+@checked
+def draw_images(
+    images: Any, captions: Sequence[str] | None = None, *, across: Amount = 8, width: Inches = PAGE
+) -> Figure:
     """Draw uint8 `images`, (N, C, H, W) with one channel (0 is black) or red, green and blue, in rows of `across`.
 
     `images` is an array or a tensor. Pixels stay squares of one colour where images are enlarged, and are averaged

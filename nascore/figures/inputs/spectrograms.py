@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
+from nascore.base.arguments import Inches, Positive, checked
 from nascore.base.errors import ConfigError
 from nascore.figures.shared.panels import LINE, Frame, balanced, draw_panels, outer, wrapped
 from nascore.figures.shared.style import INK, PAGE, style
@@ -18,13 +19,14 @@ _BAR, _BESIDE = 7.0, 8.0  # points: the colour bar's width, and between it and t
 _LOWEST = -80.0  # dB
 
 
+@checked
 def draw_spectrograms(
     spectrograms: Sequence[np.ndarray],
     titles: Sequence[str],
     *,
-    seconds: float,
-    kilohertz: float = 8.0,
-    width: float = PAGE,
+    seconds: Positive,
+    kilohertz: Positive = 8.0,
+    width: Inches = PAGE,
 ) -> Figure:
     """Draw `spectrograms` side by side, each a (frequency, time) array of levels in dB: 0 for the loudest, down to -80.
 

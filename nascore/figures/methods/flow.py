@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Polygon
 from matplotlib.transforms import Bbox
 
+from nascore.base.arguments import Inches, checked
 from nascore.base.errors import ConfigError
 from nascore.figures.methods.routes import GAP, HEAD, TYPE, Arrow, labels, pieces, routes
 from nascore.figures.shared.graphs import Place
@@ -38,7 +39,8 @@ class Box(NamedTuple):
     free: float = 0.0
 
 
-def draw_flow(boxes: Mapping[str, Box], arrows: Sequence[Arrow], *, width: float = PAGE) -> Figure:
+@checked
+def draw_flow(boxes: Mapping[str, Box], arrows: Sequence[Arrow], *, width: Inches = PAGE) -> Figure:
     """Draw `boxes` by their names on a grid, and `arrows` between them, each with its label beside it.
 
     Rows are as near as boxes allow; the axes' units are points. Boxes have the gid "box <name>", arrows "arrow <source>
@@ -63,7 +65,7 @@ def draw_flow(boxes: Mapping[str, Box], arrows: Sequence[Arrow], *, width: float
     return figure
 
 
-def _frames(boxes: Mapping[str, Box], width: float) -> dict[str, Bbox]:
+def _frames(boxes: Mapping[str, Box], width: Inches) -> dict[str, Bbox]:
     """Where the boxes are, in points; columns share the width."""
     if not boxes:
         raise ConfigError("there are no boxes to draw")

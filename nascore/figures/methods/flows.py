@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyBboxPatch
 from matplotlib.transforms import Bbox
 
+from nascore.base.arguments import Inches, checked
 from nascore.figures.methods.flow import Box, draw_flow
 from nascore.figures.methods.routes import Arrow
 from nascore.figures.shared.graphs import Place
@@ -22,7 +23,8 @@ _GENERATOR = (
 )
 
 
-def draw_pipeline(width: float = PAGE) -> Figure:
+@checked
+def draw_pipeline(width: Inches = PAGE) -> Figure:
     """Draw the method's steps, as figure 1 of DARTS-GAL does: from left to right, in a column's width downwards.
 
     Arrows carry what a step hands on. `width` is in inches.
@@ -42,7 +44,8 @@ def draw_pipeline(width: float = PAGE) -> Figure:
     return draw_flow(boxes, arrows, width=width)
 
 
-def draw_adversarial(width: float = PAGE) -> Figure:
+@checked
+def draw_adversarial(width: Inches = PAGE) -> Figure:
     """Draw one round of adversarial pruning, as figure 3 of DARTS-GAL does: solid arrows are outputs, dashed updates.
 
     Step 1 updates the discriminator, by what it makes of both networks' class probabilities; step 2 the generator, its

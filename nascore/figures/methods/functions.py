@@ -7,12 +7,14 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
+from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
 from nascore.figures.shared.frames import check_columns
 from nascore.figures.shared.names import Named, name_lines
 from nascore.figures.shared.style import COLUMN, SERIES_COLOURS, SERIES_LINES, style
 
 
+@checked
 def draw_function(
     frame: pd.DataFrame,
     x: str,

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from nascore.base.arguments import Inches, checked
 from nascore.figures.architectures.blocks import block_panels, draw_block
 from nascore.figures.shared.graphs import NODE, REMOVED, Edge, Place, circle, draw_arrow, draw_node
 from nascore.figures.shared.panels import LINE, Frame, draw_panels, wrapped
@@ -35,7 +36,8 @@ class _Block(NamedTuple):
         return {target: self.candidates[(target - 1) % 2] for _, target in self.kept if target != self.output}
 
 
-def draw_pruning_of_a_graph(width: float = PAGE) -> Figure:
+@checked
+def draw_pruning_of_a_graph(width: Inches = PAGE) -> Figure:
     """Draw a complete graph and what is left of it, as figure 1 of DSO-NAS does: 1 is the input and 6 the output.
 
     What is removed is dashed; below stands what node 5 computes of its inputs. `width` is in inches.
@@ -56,7 +58,8 @@ def draw_pruning_of_a_graph(width: float = PAGE) -> Figure:
     return figure
 
 
-def draw_block_search(width: float = PAGE) -> Figure:
+@checked
+def draw_block_search(width: Inches = PAGE) -> Figure:
     """Draw a block of two levels before, during and after its search, as figure 2 of DSO-NAS does.
 
     The scales, and what is pruned, are an example. `width` is in inches.

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
+from nascore.base.arguments import Amount, Inches, checked
 from nascore.base.errors import ConfigError
 from nascore.figures.shared.graphs import Place
 from nascore.figures.shared.kinds import check_kinds
@@ -41,7 +42,8 @@ class _Grid(NamedTuple):
         return self.left + cell * (self.nodes * self.pitch + _APART)
 
 
-def draw_kept(rows: Mapping[str, Kept], *, kinds: Sequence[str], nodes: int = 4, width: float = PAGE) -> Figure:
+@checked
+def draw_kept(rows: Mapping[str, Kept], *, kinds: Sequence[str], nodes: Amount = 4, width: Inches = PAGE) -> Figure:
     """Draw which nodes networks keep: a row for each, and in it a group of `nodes` squares for each cell.
 
     `rows` maps labels to the nodes (from 0) that each cell keeps, from the first cell to the last; `kinds` has the
@@ -83,7 +85,7 @@ def _check(rows: Mapping[str, Kept], kinds: Sequence[str], nodes: int) -> None:
                 raise ConfigError(f"cell {at} of {label!r} keeps node {unknown[0]}: its nodes are 0 to {nodes - 1}")
 
 
-def _grid(labels: list[list[str]], counts: list[str], cells: int, nodes: int, width: float) -> _Grid:
+def _grid(labels: list[list[str]], counts: list[str], cells: int, nodes: int, width: Inches) -> _Grid:
     """The whole is centred, where squares of the largest size leave some of the width."""
     left = max(text_width(line, _TYPE) for line in ["cell", *chain(*labels)]) + _GAP
     right = max(text_width(count, _TYPE) for count in ["kept", *counts]) + _GAP

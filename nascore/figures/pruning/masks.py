@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from nascore.base.arguments import Inches, checked
 from nascore.base.errors import ConfigError
 from nascore.figures.shared.frames import check_columns, check_once
 from nascore.figures.shared.kinds import check_kinds, kind_name
@@ -32,7 +33,8 @@ class _Axes(NamedTuple):
     up: float
 
 
-def draw_masks(table: pd.DataFrame, *, kinds: Sequence[str] | None = None, width: float = PAGE) -> Figure:
+@checked
+def draw_masks(table: pd.DataFrame, *, kinds: Sequence[str] | None = None, width: Inches = PAGE) -> Figure:
     """Draw how the masks of a network's nodes evolve while it is pruned: a panel for each cell, a line for each node.
 
     `table` has the columns epoch, cell (counted from 1), node (from 0) and mask, a row for each; `kinds` has the kinds

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from nascore.base.arguments import Inches, checked
 from nascore.base.errors import ConfigError
 from nascore.figures.shared.frames import check_columns
 from nascore.figures.shared.legends import Rows, draw_legend, legend_height, legend_rows
@@ -55,8 +56,9 @@ class _Panel(NamedTuple):
         return min(ends), max(ends)
 
 
+@checked
 def draw_change(
-    frame: pd.DataFrame, *, label: str = "change of accuracy (points)", shared: bool = True, width: float = COLUMN
+    frame: pd.DataFrame, *, label: str = "change of accuracy (points)", shared: bool = True, width: Inches = COLUMN
 ) -> Figure:
     """Draw what leaving something out changes: a row for each thing left out, a point for each seed.
 

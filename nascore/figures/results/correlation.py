@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from nascore.base.arguments import Inches, checked
 from nascore.base.errors import ConfigError
 from nascore.evidence.findings import rank_correlation
 from nascore.figures.shared.beside import places_beside
@@ -27,13 +28,14 @@ _TYPE = 7.0  # points
 _BESIDE, _OVER = 18.0, 10.0  # points left free beside the outermost points, and above and below them
 
 
+@checked
 def draw_correlation(
     points: pd.DataFrame,
     *,
     x: str = "weight",
     xlabel: str = "architecture weight",
     ylabel: str = "test accuracy (%)",
-    width: float = PAGE,
+    width: Inches = PAGE,
 ) -> Figure:
     """Draw what operations are worth against what a search made of them, as figure 1 of EoiNAS does.
 

@@ -8,14 +8,17 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from nascore.base.errors import ConfigError
+from nascore.base.arguments import checked
+from nascore.base.errors import ConfigError, shortened
 from nascore.figures.shared.frames import check_columns
 from nascore.figures.shared.names import name_ends
 from nascore.figures.shared.style import COLUMN, INK, SERIES_COLOURS, SERIES_LINES, style
+from nascore.records.record import Run
 
 _KINDS = {"measured": "o", "reported": "D", "computed": "s"}  # markers; only measured ones are filled
 
 
+@checked
 def training_table(runs: Mapping[str, Any] | Iterable[Any]) -> pd.DataFrame:
     """The histories of run records as one tidy table: label, run, profile, seed, then the columns of the histories.
 
@@ -24,7 +27,9 @@ def training_table(runs: Mapping[str, Any] | Iterable[Any]) -> pd.DataFrame:
     pairs = runs.items() if isinstance(runs, Mapping) else map(_with_recipe, runs)
     tables = []
     for label, group in pairs:
-        for run in [group] if hasattr(group, "history") else group:
+        for run in [group] if isinstance(group, Run) else group if isinstance(group, Iterable) else [group]:
+            if not isinstance(run, Run):
+                raise ConfigError(f"training_table takes run records, not {shortened(run)}")
             tables.append(run.history.assign(label=label, run=run.name, profile=run.profile, seed=run.seed))
     if not tables:
         raise ConfigError("there are no runs to draw")
@@ -34,9 +39,10 @@ def training_table(runs: Mapping[str, Any] | Iterable[Any]) -> pd.DataFrame:
 
 
 def _with_recipe(run: Any) -> tuple[str, Any]:
-    return run.recipe, run
+    return getattr(run, "recipe", ""), run
 
 
+@checked
 def draw_training(
     data: pd.DataFrame | Mapping[str, Any] | Iterable[Any],
     metric: str = "test_accuracy",
@@ -69,6 +75,7 @@ def draw_training(
     return ax
 
 
+@checked
 def metric_label(metric: str) -> str:
     """The axis label of a history's column, with its unit: `test_accuracy` -> "test accuracy (%)"."""
     words = metric.replace("_", " ").replace("valid ", "validation ").replace("train ", "training ")
@@ -76,6 +83,7 @@ def metric_label(metric: str) -> str:
     return words.removesuffix(" percent") + next((unit for word, unit in units.items() if word in words), "")
 
 
+@checked
 def draw_comparison(
     table: pd.DataFrame, value: str = "test_accuracy", *, by: str = "label", ax: Axes | None = None
 ) -> Axes:
@@ -83,8 +91,9 @@ def draw_comparison(
 
     `table` has the columns `by`, `value` and, if numbers are of several kinds, `kind`: measured ones are dots,
     reported ones open diamonds, computed ones open squares. Groups keep the table's order, from top to bottom, and
-    show how many were measured.
+    show how many were measured. Raises `ConfigError` for a missing column.
     """
+    check_columns(table, (by, value))
     with style():
         names = list(dict.fromkeys(table[by]))
         kinds = table["kind"] if "kind" in table else pd.Series("measured", table.index)

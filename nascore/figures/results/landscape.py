@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
+from nascore.base.arguments import Inches, checked
 from nascore.base.errors import ConfigError
 from nascore.figures.shared.frames import check_columns
 from nascore.figures.shared.panels import figure_of
@@ -25,8 +26,9 @@ _BARS = 48
 _APART = 18.0  # points between two ticks
 
 
+@checked
 def draw_landscape(
-    space: pd.Series | np.ndarray, found: pd.DataFrame, *, label: str = "test accuracy (%)", width: float = PAGE
+    space: pd.Series | np.ndarray, found: pd.DataFrame, *, label: str = "test accuracy (%)", width: Inches = PAGE
 ) -> Figure:
     """Draw where the accuracies that searches `found` lie within those of all architectures of a `space`.
 
@@ -62,7 +64,7 @@ class _Scale:
 
     best: float
     worst: float
-    width: float
+    width: Inches
 
     def forward(self, accuracy: np.ndarray | float) -> np.ndarray:
         # clipped, since matplotlib also asks for what lies beyond the axis
@@ -120,7 +122,7 @@ class _Row:
         return max(_ROW, self.pitch * (np.ptp(self.levels) + 1) + 8)
 
 
-def _axes(width: float, left: float, rows: float, scale: _Scale) -> tuple[Axes, Axes]:
+def _axes(width: Inches, left: float, rows: float, scale: _Scale) -> tuple[Axes, Axes]:
     """The space's axes above those of the rows, which have points as units, from top to bottom."""
     height = _ABOVE + _SPACE + _BETWEEN + rows + _BELOW
     figure = plt.figure(figsize=(width, height / 72), layout=FIXED)

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from nascore.base.arguments import Amount, Inches, checked
 from nascore.figures.shared.frames import check_columns
 from nascore.figures.shared.names import name_ends
 from nascore.figures.shared.style import COLUMN, INK, SERIES_COLOURS, SERIES_LINES, style
@@ -14,7 +15,8 @@ from nascore.figures.shared.style import COLUMN, INK, SERIES_COLOURS, SERIES_LIN
 _LINES = SERIES_LINES[:3]  # dots mark the reference
 
 
-def draw_speed(history: pd.DataFrame, *, first: int = 3, width: float = COLUMN) -> Figure:
+@checked
+def draw_speed(history: pd.DataFrame, *, first: Amount = 3, width: Inches = COLUMN) -> Figure:
     """Draw the seconds an epoch takes above how many candidate operations are alive, over the epochs of searches.
 
     `history` has the columns method, seed, epoch, seconds (of that epoch) and alive (operations of all edges and cell

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, ScalarFormatter
 from matplotlib.transforms import ScaledTranslation
 
+from nascore.base.arguments import Inches, checked
 from nascore.base.errors import ConfigError
 from nascore.figures.results.curves import metric_label
 from nascore.figures.shared.frames import check_columns
@@ -33,6 +34,7 @@ _STEP = 3.0  # points between the places that are tried
 _FRAME = "#cccccc"
 
 
+@checked
 def draw_tradeoff(
     table: pd.DataFrame,
     x: str,
@@ -44,7 +46,7 @@ def draw_tradeoff(
     reference: Mapping[str, Any] | None = None,
     connect: bool = False,
     xscale: str = "linear",
-    width: float = COLUMN,
+    width: Inches = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw column `y` (what is got) against column `x` (what is paid): a point for each row of `table`.

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from nascore.base.arguments import Finite, Inches, checked
 from nascore.base.errors import ConfigError
 from nascore.figures.shared.frames import check_columns
 from nascore.figures.shared.style import INK, PAGE, operation_look, style
@@ -19,14 +20,15 @@ _UNIFORM = 12.0  # points above the axes for the name of the uniform distributio
 _LABEL = "architecture weight"
 
 
+@checked
 def draw_density(
     weights: pd.DataFrame,
     *,
-    bandwidth: float = 1.0,
-    width: float = PAGE,
+    bandwidth: Inches = 1.0,
+    width: Inches = PAGE,
     share: bool = True,
     labels: Mapping[str, str] | None = None,
-    even: float | Mapping[str, float] | None = None,
+    even: Finite | Mapping[str, Finite] | None = None,
 ) -> Figure:
     """Draw the density of architecture weights, a panel for each method, as figure 5 of EoiNAS does.
 
@@ -94,7 +96,7 @@ def _number(figure: Figure, row: Iterable[Axes]) -> None:
         ax.set_xlim(low, high)
 
 
-def _draw_curve(ax: Axes, values: pd.Series, bandwidth: float) -> None:
+def _draw_curve(ax: Axes, values: pd.Series, bandwidth: Inches) -> None:
     if values.nunique() > 1:
         sns.kdeplot(x=values, bw_adjust=bandwidth, color=INK, fill=True, alpha=0.12, linewidth=0, ax=ax)
         sns.kdeplot(x=values, bw_adjust=bandwidth, color=INK, linewidth=1.2, ax=ax)

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from nascore.base.arguments import Inches, Index, checked
 from nascore.base.errors import ConfigError
 from nascore.figures.searches.bundles import draw_kept, draw_strands, operations_of
 from nascore.figures.searches.weights import weights_of
@@ -47,14 +48,15 @@ class _Stage(NamedTuple):
         return titles([f"widths: weights of epoch {self.epoch}"], [largest], wide)[0]
 
 
+@checked
 def draw_growth(
     weights: pd.DataFrame,
     cell: str,
-    starts: Sequence[int],
+    starts: Sequence[Index],
     *,
     kinds: Sequence[Sequence[str]],
     chosen: Drawable | None = None,
-    width: float = PAGE,
+    width: Inches = PAGE,
 ) -> Figure:
     """Draw a panel for each stage of a search, as figure A.1 of the thesis on P-DARTS does: its cells, and one of them.
 
@@ -105,7 +107,7 @@ def _kept(chosen: Drawable | None, last: int) -> list[tuple[str, int, int]]:
     return kept
 
 
-def _stages(rows: pd.DataFrame, starts: Sequence[int], kinds: Sequence[Sequence[str]]) -> list[_Stage]:
+def _stages(rows: pd.DataFrame, starts: Sequence[Index], kinds: Sequence[Sequence[str]]) -> list[_Stage]:
     last = int(rows["epoch"].max())
     ends = [*starts[1:], last]
     if not len(starts) or starts[0] != 0 or any(end <= start for start, end in zip(starts, ends, strict=True)):
@@ -148,7 +150,7 @@ def _counted(count: int, thing: str) -> str:
 
 
 def _panels(
-    across: int, width: float, places: Sequence[Place], texts: tuple[list[list[str]], list[list[str]]], legend: Rows
+    across: int, width: Inches, places: Sequence[Place], texts: tuple[list[list[str]], list[list[str]]], legend: Rows
 ) -> tuple[Figure, list[Axes]]:
     """Axes with points as units, with room for the `texts` above and below them, and for a legend below all."""
     above, below = (LINE * max(map(len, lines)) + 5 for lines in texts)

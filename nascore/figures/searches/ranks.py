@@ -9,6 +9,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from nascore.base.arguments import Inches, checked
 from nascore.base.errors import ConfigError
 from nascore.figures.shared.frames import check_columns, check_once
 from nascore.figures.shared.legends import draw_legend, legend_height, legend_rows
@@ -26,7 +27,8 @@ _LIGHT = (0.299, 0.587, 0.114)  # what red, green and blue add to how light a co
 _FRAME = Frame(left=2, right=2, between=16, below=6)
 
 
-def draw_ranks(ranks: pd.DataFrame, *, width: float = PAGE) -> Figure:
+@checked
+def draw_ranks(ranks: pd.DataFrame, *, width: Inches = PAGE) -> Figure:
     """Draw how the ranks of operations change from one judgement to the next, as figure 2(c) of EoiNAS does.
 
     `ranks` has the columns panel (an edge, or a method), judge ("architecture weight", "true accuracy", ...; columns
@@ -97,7 +99,7 @@ class _Panel:
         return [beside + at * self.apart(wide, beside) for at in range(len(self.judges))]
 
 
-def _across(panels: list[_Panel], beside: float, width: float) -> int:
+def _across(panels: list[_Panel], beside: float, width: Inches) -> int:
     """The most panels abreast that leave the words of the judges' names whole and room for the lines."""
     words = [text_width(word, _TYPE) for panel in panels for judge in panel.judges for word in judge.split()]
     least = max(_MARK + _APART, max(words) + 6)

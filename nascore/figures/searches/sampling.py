@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
+from nascore.base.arguments import Inches, Index, checked
 from nascore.base.errors import ConfigError
 from nascore.figures.shared.frames import check_columns, check_once
 from nascore.figures.shared.graphs import NODE, Edge, Place, circle, draw_arrow, draw_node, draw_nodes
@@ -27,8 +28,14 @@ _PALE = 0.4  # how opaque the strands are that were not drawn
 _BARE, _TINT = "#c4c4c4", "#f7e3a1"
 
 
+@checked
 def draw_sampling(
-    drawn: pd.DataFrame, distribution: pd.DataFrame, *, edge: tuple[int, int], inputs: int = 2, width: float = PAGE
+    drawn: pd.DataFrame,
+    distribution: pd.DataFrame,
+    *,
+    edge: tuple[Index, Index],
+    inputs: Index = 2,
+    width: Inches = PAGE,
 ) -> Figure:
     """Draw a cell of a supernet with the operations of one draw, and an edge of it enlarged, as figures 2 and 3 of
     EoiNAS do.
@@ -138,7 +145,7 @@ def _digits(chances: pd.Series) -> int:
     return int(np.clip(np.ceil(-np.log10(apart)) + 1, 2, 5)) if apart > 0 else 3
 
 
-def _draw_strand(ax: Axes, track: Track, name: str, width: float, drawn: bool) -> None:
+def _draw_strand(ax: Axes, track: Track, name: str, width: Inches, drawn: bool) -> None:
     curve = track.bezier()
     path = Path(curve, [Path.MOVETO] + [Path.CURVE4] * (len(curve) - 1))
     strand = PathPatch(path, facecolor="none", edgecolor=operation_look(name).colour, linewidth=width, label=name)

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from nascore.base.arguments import Inches, Index, checked
 from nascore.figures.architectures.blocks import FROM_INPUT
 from nascore.figures.architectures.wiring import DrawableBlock
 from nascore.figures.searches.weights import weights_of
@@ -18,8 +19,9 @@ from nascore.figures.shared.style import INK, PAGE, operation_look, style
 _LINE, _PALE = 0.7, 0.75  # points; how opaque
 
 
+@checked
 def draw_scales(
-    weights: pd.DataFrame, cell: str, block: DrawableBlock, *, warm_up: int = 0, width: float = PAGE
+    weights: pd.DataFrame, cell: str, block: DrawableBlock, *, warm_up: Index = 0, width: Inches = PAGE
 ) -> Figure:
     """Draw how the scales of one type of block evolve, connections grouped by the level that they lead to.
 

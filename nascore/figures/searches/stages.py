@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from nascore.base.arguments import Inches, checked
 from nascore.figures.searches.bundles import draw_kept, draw_strands, operations_of, write_on
 from nascore.figures.searches.weights import weights_of
 from nascore.figures.shared.graphs import NODE, Edge, Place, circle, draw_arrow, draw_nodes
@@ -20,7 +21,8 @@ _BETWEEN = 6.0  # points between panels
 _BARE = "#909090"
 
 
-def draw_stages(weights: pd.DataFrame, cell: str, *, chosen: Drawable | None = None, width: float = PAGE) -> Figure:
+@checked
+def draw_stages(weights: pd.DataFrame, cell: str, *, chosen: Drawable | None = None, width: Inches = PAGE) -> Figure:
     """Draw four stages of one cell type side by side, as figure 1 of sparse DARTS does, from a search's weights.
 
     (a) edges of which nothing is known; (b) a strand for each candidate operation that an edge starts with; (c) the
@@ -57,7 +59,7 @@ def _strongest(last: pd.DataFrame) -> list[tuple[str, int, int]]:
     return [arrow for arrow in arrows if arrow[0] != "none"]
 
 
-def _panels(width: float, across: int, places: Sequence[Place], legend: Rows) -> tuple[Figure, list[Axes]]:
+def _panels(width: Inches, across: int, places: Sequence[Place], legend: Rows) -> tuple[Figure, list[Axes]]:
     """Four axes with points as units, in rows of `across`, and a legend below them."""
     wide, high = (max(numbers) + NODE + 1 for numbers in zip(*places, strict=True))
     frame = Frame(left=_BETWEEN / 2, right=_BETWEEN / 2, above=_ABOVE, below=_BELOW, between=_BETWEEN)

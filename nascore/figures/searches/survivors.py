@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from nascore.base.arguments import Inches, checked
 from nascore.figures.shared.frames import check_columns
 from nascore.figures.shared.layout import spread
 from nascore.figures.shared.style import COLUMN, INK, style, text_width
@@ -17,7 +18,8 @@ _FACES = ("#f4f4f4", "#b9d4ea", "#5c9bcc", "#12497b")  # darker for more, also i
 _TYPE = 7.0  # points
 
 
-def draw_survivors(frame: pd.DataFrame, *, width: float = COLUMN) -> Figure:
+@checked
+def draw_survivors(frame: pd.DataFrame, *, width: Inches = COLUMN) -> Figure:
     """Draw the shares of edges that end a search with 0, 1, 2, and 3 or more operations: a bar for each method.
 
     `frame` has the columns method, seed and survivors, a row an edge of a search: the number of operations that it has

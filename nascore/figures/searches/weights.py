@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from nascore.base.arguments import Inches, checked
 from nascore.base.errors import ConfigError
 from nascore.figures.shared.layout import Drawable
 from nascore.figures.shared.style import INK, PAGE, node_name, operation_look, style
@@ -22,7 +23,8 @@ _STEPS = [1, 2, 5, 10]
 Panels = Mapping[tuple[int, int], Axes]  # by (source, target)
 
 
-def draw_weights(weights: pd.DataFrame, cell: str, *, chosen: Drawable | None = None, width: float = PAGE) -> Figure:
+@checked
+def draw_weights(weights: pd.DataFrame, cell: str, *, chosen: Drawable | None = None, width: Inches = PAGE) -> Figure:
     """Draw how the weights of one cell type evolve: a row of panels per target node, a column per source node.
 
     `weights` has the columns epoch (0: before training), cell, source, target, operation and weight, as in a run
@@ -51,7 +53,7 @@ def weights_of(weights: pd.DataFrame, cell: str) -> tuple[pd.DataFrame, int]:
     return rows, int(rows["target"].min())  # the inputs are the nodes before the first one that edges lead to
 
 
-def _panels(rows: pd.DataFrame, width: float) -> tuple[Figure, Panels]:
+def _panels(rows: pd.DataFrame, width: Inches) -> tuple[Figure, Panels]:
     sources, targets = sorted(set(rows["source"])), sorted(set(rows["target"]))
     figure, grid = plt.subplots(
         len(targets),

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from nascore.base.arguments import checked
 from nascore.base.files import export, origin
 from nascore.base.paths import root
 from nascore.figures.shared.panels import figure_of
@@ -18,6 +19,7 @@ from nascore.figures.shared.style import style
 _DPI = 200
 
 
+@checked
 def save(
     figure: Figure | Axes, name: str, data: pd.DataFrame, *, runs: Iterable[Any] = (), folder: str | Path | None = None
 ) -> dict[str, Path]:

@@ -12,6 +12,8 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import PlaceHolderLayoutEngine
 from matplotlib.textpath import TextPath
 
+from nascore.base.arguments import Index, checked
+
 COLUMN = 3.3  # inches: the width of one column of a printed page
 PAGE = 6.9  # inches: the width of both
 
@@ -109,13 +111,15 @@ def style() -> Iterator[None]:
         yield
 
 
+@checked
 def operation_look(name: str) -> Look:
     """The colour, line style and short label of an operation; grey-brown with its own name for one not known here."""
     look = _LOOKS.get(name) or Look("#6b5d4d", "-", name.replace("_", " "))
     return look._replace(label=re.sub(r"(?<=\d)x(?=\d)", _TIMES, look.label))
 
 
-def node_name(node: int, inputs: int = 2) -> str:
+@checked
+def node_name(node: Index, inputs: Index = 2) -> str:
     """What drawings call a cell's node: c(k-2), c(k-1), then the intermediate nodes from 0 on, as DARTS does.
 
     With one input it is c(k-1), then 1 and 2, the numbers in NAS-Bench-201's strings, and c(k), the cell's output.

@@ -9,13 +9,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 _STARTS = 10  # orders to begin from
 _PASSES = 6  # of exchanges
 _FREE = 0.4  # what crossing a concatenation arrow counts, next to 1 for a labelled one
 
 
+@runtime_checkable
 class Drawable(Protocol):
     """A cell of any kind: its first `inputs` nodes are given, `output` is its last, and arrows lead to later nodes.
 
