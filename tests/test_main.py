@@ -63,6 +63,35 @@ def test_a_genotype_by_name_or_from_a_file(kind, tmp_path):
         (["retraining", "--genotype", "DARTS_V9"], "unknown genotype 'DARTS_V9': did you mean 'DARTS_V2', "),
         (["retraining", "--genotype", "gone.json"], "gone.json: "),
         (["--wait", "nan", "darts"], "wait must be a number of seconds"),
+        (["darts", "--wait", "-1"], "wait must be a number of seconds"),
+        (["darts", "--wait", "long"], "invalid float value: 'long'"),
+        (["darts", "--seed", "1e3"], "invalid int value: '1e3'"),
+        (["darts", "--seed", "-1"], "seed must be a whole number from 0"),
+        (["darts", "--profile", "large"], "invalid choice: 'large'"),
+        (["darts", "--no-such"], "unrecognized arguments: --no-such; --help"),
+        (["darts", "--device", "meta", *FEW[4:]], "unknown device 'meta': there are auto, cpu"),
+        (["darts", "--after", ""], "--after is empty"),
+        (["darts", "--genotype", ""], "--genotype is empty"),
+        (["darts", "--root", ""], "--root is empty"),
+        (["darts", "--set", "epochs=1", "--set", "epochs=2"], "epochs is given twice: 1 and 2"),
+        (["retraining", "--genotype", "PDARTS", "--set", "genotype=DARTS_V2"], "genotype is given twice"),
+        (["darts", "--set", "seed=1"], "--set takes settings, and seed is none"),
+        (["darts", "--set", "recipe=1"], "--set takes settings, and recipe is none"),
+        (["darts", "--set", "=1"], "--set takes NAME=VALUE, not '=1'"),
+        (["darts", "--set", "space=" + 100_000 * "[" + 100_000 * "]"], "space: it is nested deeper than 64 levels"),
+        (["darts", "--set", "space=" + 900 * "[" + 900 * "]"], "space: it is nested deeper than 64 levels"),
+        (["darts", "--set", "epochs=" + 5000 * "9"], "--set epochs: not JSON"),
+        (["darts", "--set", "learning_rate=NaN"], "learning_rate: not JSON: NaN is no number"),
+        (["darts", "--set", 'space={"type": "CellSpace", "cells": 2, "cells": 3}'], "names 'cells' twice"),
+        (["darts", "--set", 'pruning={"type": "Settings"}'], "pruning must be Pruning"),
+        (["darts", "--set", 'pruning={"type": "DataSettings"}'], "--set pruning: DataSettings"),
+        (
+            ["darts", "--set", 'relaxation={"type": "Relaxation"}'],
+            "Relaxation is no answer: it does not say its strengths",
+        ),
+        (["darts", "--set", 'space={"type": "Space", "operations": ["none"]}'], "Space is no answer"),
+        (["darts", "--set", 'optimization={"type": "Optimization"}'], "Optimization is no answer"),
+        (["darts", "--set", 'derivation={"type": "Derivation"}'], "Derivation is no answer"),
         ([":RECIPE"], "a recipe in a module is written my_module:RECIPE, not :RECIPE"),
         (["../module:RECIPE"], "a recipe in a module is written my_module:RECIPE"),
         (["there_is_none:RECIPE"], "there_is_none:RECIPE: No module named 'there_is_none'; run where there_is_none.py"),
@@ -79,6 +108,28 @@ def test_a_file_that_is_no_genotype_is_named(tmp_path, capsys):
     (tmp_path / "wrong.json").write_text("[1]")
     assert main(["retraining", "--genotype", str(tmp_path / "wrong.json")]) == 2
     assert "wrong.json: a genotype has the keys" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["folder", "deep", "bytes", "nan", "large"])
+def test_files_that_no_genotype_is_in_are_told(kind, tmp_path, capsys):
+    path = tmp_path / "wrong.json"
+    if kind == "folder":
+        path.mkdir()
+    else:
+        deep = 100_000 * b"[" + 100_000 * b"]"
+        path.write_bytes({"deep": deep, "bytes": b'{"a": "\xff"}', "nan": b"NaN", "large": 17 * 2**20 * b" "}[kind])
+    assert main(["retraining", "--genotype", str(path)]) == 2
+    error = capsys.readouterr().err
+    said = {"folder": "it is no file", "deep": "nested deeper", "bytes": "not UTF-8", "nan": "NaN", "large": "17 MiB"}
+    assert "wrong.json: " in error and said[kind] in error and error.count("\n") == 1
+
+
+def test_settings_of_several_options_add_up(tmp_path):
+    command = ["retraining", *FEW, "--set", "network=lenet", "--set", "epochs=1", "--root", str(tmp_path)]
+    assert main(command) == 0
+    (folder,) = tmp_path.iterdir()
+    settings = nascore.load_run(folder).settings
+    assert settings["network"] == "lenet" and settings["train_images"] == 40
 
 
 def test_the_list_names_every_recipe(capsys):

@@ -89,13 +89,17 @@ def _whole(hint: Any, kind: Any) -> Any:
 def conform(value: Any, hint: Any, where: str) -> Any:
     """`value` as `hint` wants it; raises `ConfigError` that begins with `where`."""
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
-    if hint is Any or isinstance(hint, TypeVar) or hint is object:
+    if isinstance(hint, TypeVar):
+        hint = hint.__bound__ or Any
+        return conform(value, hint, where)
+    if hint is Any or hint is object:
         return value
     if origin is Annotated:
-        found = conform(value, inner[0], where)
-        if any(isinstance(each, Range) and found not in each for each in inner[1:]):
-            raise _wrong(value, hint, where)
-        return found
+        try:
+            found = conform(value, inner[0], where)
+        except ConfigError as error:
+            raise _wrong(value, hint, where) from error.__cause__
+        return _sure(found, all(found in each for each in inner[1:]), hint, where)
     if origin in (typing.Union, types.UnionType):
         return _conform_any(value, inner, hint, where)
     if origin is Literal:

@@ -13,9 +13,8 @@ import pandas as pd
 from nascore.base import paths
 from nascore.base.arguments import Digits, checked
 from nascore.base.config import choose
-from nascore.base.errors import ConfigError
+from nascore.base.errors import ConfigError, shortened
 from nascore.base.files import export, origin
-from nascore.records.record import Run
 
 Kind = Literal["reported", "measured", "computed"]
 KINDS: tuple[Kind, ...] = ("reported", "measured", "computed")
@@ -100,15 +99,16 @@ def side_by_side(*parts: pd.DataFrame) -> pd.DataFrame:
 
 
 @checked
-def points(groups: Mapping[str, Iterable[Run]], metric: str = "test_accuracy") -> pd.DataFrame:
+def points(groups: Mapping[str, Iterable[Any]], metric: str = "test_accuracy") -> pd.DataFrame:
     """One row for each run record: label, run, profile, seed, final `metric`. `groups` maps labels to records."""
     pairs = [(label, run) for label, group in groups.items() for run in group]
-    rows = [(label, run.name, run.profile, run.seed, _metric(run, metric)) for label, run in pairs]
+    values = [_metric(run, metric) for _, run in pairs]
+    rows = [(label, run.name, run.profile, run.seed, value) for (label, run), value in zip(pairs, values, strict=True)]
     return pd.DataFrame(rows, columns=["label", "run", "profile", "seed", metric])
 
 
 @checked
-def trained(groups: Mapping[str, Iterable[Run]]) -> pd.DataFrame:
+def trained(groups: Mapping[str, Iterable[Any]]) -> pd.DataFrame:
     """A row for each group of training records: test accuracy (%), size and training time, each over its seeds."""
     groups = {label: list(group) for label, group in groups.items()}
 
@@ -125,7 +125,7 @@ def trained(groups: Mapping[str, Iterable[Run]]) -> pd.DataFrame:
 
 
 @checked
-def verdict(groups: Mapping[str, Iterable[Run]], first: str, second: str, metric: str = "test_accuracy") -> str:
+def verdict(groups: Mapping[str, Iterable[Any]], first: str, second: str, metric: str = "test_accuracy") -> str:
     """Whether `first` beats `second`, in a sentence: the difference of their means beside its standard error.
 
     Only a difference of more than two standard errors counts. Raises `ConfigError` for fewer than two records a side.
@@ -159,7 +159,9 @@ def save(
     return export(folder or paths.root() / "figures", name, contents)
 
 
-def _metric(run: Run, name: str) -> float:
+def _metric(run: Any, name: str) -> float:
+    if not hasattr(run, "metrics"):
+        raise ConfigError(f"groups hold run records, not {shortened(run)}")
     return choose(f"metric of {run.name}", name, run.metrics)
 
 

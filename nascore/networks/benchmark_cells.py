@@ -46,7 +46,9 @@ class BenchmarkCell(AnyGenotype, keys=("nasbench201",)):
         for operation, source, target in self.edges():
             if operation not in OPERATIONS:
                 known = ", ".join(OPERATIONS)
-                raise GenotypeError(f"edge {source}->{target}: unknown operation {operation!r}; there are {known}")
+                raise GenotypeError(
+                    f"edge {source}->{target}: unknown operation {shortened(operation)}; there are {known}"
+                )
 
     def edges(self) -> list[tuple[str, int, int]]:
         """All (operation, source node, target node), `none` included, by target."""
@@ -89,7 +91,7 @@ class BenchmarkCell(AnyGenotype, keys=("nasbench201",)):
             raise GenotypeError(f"a NAS-Bench-201 cell's string is followed by {shortened(rest)}")
         for number, (source, target) in zip(found.groups()[1::2], EDGES, strict=True):
             if number != str(source):
-                raise GenotypeError(f"the string names node {shortened(number)} where edge {source}->{target} is due")
+                raise GenotypeError(f"the string names node {number[:20]} where edge {source}->{target} is due")
         return cls(found.groups()[::2])
 
     def to_dict(self) -> dict[str, Any]:

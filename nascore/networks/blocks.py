@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from nascore.base.arguments import Amount, Index, checked, checked_genotype
 from nascore.base.errors import ConfigError, GenotypeError, shortened
-from nascore.networks.genotypes import AnyGenotype
+from nascore.networks.genotypes import AnyGenotype, listed
 from nascore.networks.operations import OPERATIONS, unknown_operation
 
 Connection = tuple[int, int]  # (source node, target node)
@@ -125,8 +125,10 @@ class BlockGenotype(AnyGenotype, keys=("candidates", "levels", "blocks")):
         try:
             if set(data) != {"candidates", "levels", "blocks"}:
                 raise KeyError("candidates, levels and blocks")
-            blocks = tuple(tuple((source, target) for source, target in kept) for kept in data["blocks"])
-            return cls(tuple(data["candidates"]), data["levels"], blocks)
+            blocks = tuple(
+                tuple((source, target) for source, target in listed(kept)) for kept in listed(data["blocks"])
+            )
+            return cls(tuple(listed(data["candidates"])), data["levels"], blocks)
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, GenotypeError):
                 raise

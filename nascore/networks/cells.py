@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from nascore.base.arguments import Amount, Index, checked, checked_genotype
 from nascore.base.errors import GenotypeError, shortened
-from nascore.networks.genotypes import AnyGenotype, Arrow, Edge
+from nascore.networks.genotypes import AnyGenotype, Arrow, Edge, listed
 from nascore.networks.operations import OPERATIONS, unknown_operation
 
 INPUTS = 2  # a cell reads the outputs of the two cells before it
@@ -97,8 +97,8 @@ class Cell:
         try:
             if set(data) != {"nodes", "concat"}:
                 raise KeyError("nodes and concat")
-            nodes = tuple(tuple((operation, source) for operation, source in edges) for edges in data["nodes"])
-            return cls(nodes, tuple(data["concat"]))
+            nodes = tuple(tuple((name, source) for name, source in listed(edges)) for edges in listed(data["nodes"]))
+            return cls(nodes, tuple(listed(data["concat"])))
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, GenotypeError):
                 raise
@@ -120,13 +120,11 @@ class Genotype(AnyGenotype, keys=("normal", "reduce")):
     reduce: Cell
 
     def __post_init__(self) -> None:
-        if isinstance(self.normal, Cell):
-            object.__setattr__(self, "normal", (self.normal,))
-        if isinstance(self.normal, list):
-            object.__setattr__(self, "normal", tuple(self.normal))
-        several = isinstance(self.normal, tuple) and bool(self.normal)
-        if not several or not all(isinstance(cell, Cell) for cell in (*self.normal, self.reduce)):
+        normal: Any = (self.normal,) if isinstance(self.normal, Cell) else self.normal
+        several = isinstance(normal, (tuple, list)) and bool(normal)
+        if not several or not all(isinstance(cell, Cell) for cell in (*normal, self.reduce)):
             raise GenotypeError("a genotype is made of one or more normal cells and a reduction cell")
+        object.__setattr__(self, "normal", tuple(normal))
 
     def cells(self) -> dict[str, Cell]:
         """Cell type -> cell; the types are `normal` (or `normal1`, `normal2`, ...) and `reduce`."""

@@ -90,7 +90,13 @@ class AnyGenotype(Displayed):
             raise GenotypeError(f"{path}: {error}") from error
 
 
-@checked_genotype
+def listed(value: Any) -> list[Any]:
+    """What JSON has as a list; raises `TypeError` for strings and objects, which could be gone through as well."""
+    if not isinstance(value, (list, tuple)):
+        raise TypeError(f"{shortened(value)} is no list")
+    return list(value)
+
+
 def read(data: Mapping[str, Any]) -> AnyGenotype:
     """The genotype of whatever kind that `to_dict` wrote as `data`; raises `GenotypeError` where it is of none."""
     kind = AnyGenotype._kinds.get(frozenset(data)) if isinstance(data, Mapping) else None

@@ -183,6 +183,7 @@ _OWN = frozenset(OPERATIONS)
 
 def unknown_operation(name: object) -> str:
     """What errors say of a name that is no operation's."""
+    name = name[:80] if isinstance(name, str) else name
     return unknown("operation", name, list(OPERATIONS), see="`nascore.networks.operations.OPERATIONS` has all")
 
 

@@ -69,4 +69,4 @@ def named(text: str) -> AnyGenotype:
     """
     if "|" in text:
         return BenchmarkCell.parse(text)
-    return choose("genotype", text, PUBLISHED, see="`nascore.PUBLISHED` has all")
+    return choose("genotype", text[:80], PUBLISHED, see="`nascore.PUBLISHED` has all")

@@ -174,3 +174,16 @@ def test_baselines_take_grey_images(name):
 def test_lenet_says_what_is_too_small():
     with pytest.raises(ConfigError, match="at least 6x6"):
         LeNet(10, 1, 4)
+
+
+@pytest.mark.parametrize(("make", "size", "least"), [("vgg16", 8, 32), ("vgg16", 31, 32), ("lenet", 5, 6)])
+def test_images_too_small_for_a_baseline(make, size, least):
+    with pytest.raises(ConfigError, match=f"at least {least}x{least} pixels, not {size}x{size}"):
+        BASELINES[make](10, 3, size)
+
+
+@pytest.mark.parametrize("size", [1, 2, 4, 7])
+@pytest.mark.parametrize("stem", ["cifar", "stride2", "imagenet"])
+def test_cells_take_the_smallest_images(size, stem, genotype):
+    network = CellNetwork(genotype, 3, 2, 1, 1, stem=stem, auxiliary=True)
+    assert network(torch.zeros(2, 1, size, size)).shape == (2, 1)

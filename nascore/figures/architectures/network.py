@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Polygon, Rectangle
 
-from nascore.base.arguments import Amount, Inches, checked
+from nascore.base.arguments import Inches, Index, checked
 from nascore.base.errors import ConfigError
 from nascore.figures.shared.graphs import Place
 from nascore.figures.shared.kinds import check_kinds, kind_face, kind_name
@@ -100,7 +100,7 @@ def draw_network(
 
 @checked
 def draw_stages_of_blocks(
-    stages: Sequence[Amount],
+    stages: Sequence[Index],
     *,
     stem: Sequence[str] = ("stem",),
     image: Sequence[str] = ("image",),

@@ -13,7 +13,6 @@ from nascore.base.errors import ConfigError, shortened
 from nascore.figures.shared.frames import check_columns
 from nascore.figures.shared.names import name_ends
 from nascore.figures.shared.style import COLUMN, INK, SERIES_COLOURS, SERIES_LINES, style
-from nascore.records.record import Run
 
 _KINDS = {"measured": "o", "reported": "D", "computed": "s"}  # markers; only measured ones are filled
 
@@ -27,8 +26,9 @@ def training_table(runs: Mapping[str, Any] | Iterable[Any]) -> pd.DataFrame:
     pairs = runs.items() if isinstance(runs, Mapping) else map(_with_recipe, runs)
     tables = []
     for label, group in pairs:
-        for run in [group] if isinstance(group, Run) else group if isinstance(group, Iterable) else [group]:
-            if not isinstance(run, Run):
+        several = isinstance(group, Iterable) and getattr(group, "ndim", 1) > 0
+        for run in group if several else [group]:
+            if not hasattr(run, "history"):
                 raise ConfigError(f"training_table takes run records, not {shortened(run)}")
             tables.append(run.history.assign(label=label, run=run.name, profile=run.profile, seed=run.seed))
     if not tables:
