@@ -18,6 +18,7 @@ import torch
 from tqdm import tqdm
 
 from nascore.base import paths, sources
+from nascore.base.arguments import checked
 from nascore.base.config import Settings, digest, to_dict
 from nascore.base.errors import ConfigError, RunError, shortened
 from nascore.base.files import atomic_write
@@ -104,6 +105,7 @@ def run(
     return run
 
 
+@checked
 def keep(finished: Run) -> Path:
     """Copy a finished run's record, without weights, to the project's committed records; returns its folder there.
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nascore.base import sources
-from nascore.base.errors import ConfigError, GenotypeError
+from nascore.base.errors import ConfigError, GenotypeError, shortened
 
 
 @typing.dataclass_transform(frozen_default=True, kw_only_default=True)
@@ -52,11 +52,13 @@ class Settings:
             raise ConfigError(f"{type(self).__name__}.{field} must be {must}, not {getattr(self, field)!r}")
 
 
-def override(settings: Settings, **overrides: Any) -> Settings:
+def override(settings: Settings, /, **overrides: Any) -> Settings:
     """`settings` with some fields changed; `space__cells=4` reaches a field of a field.
 
     Raises `ConfigError` for a name that does not exist (with the nearest one that does) or a value of the wrong type.
     """
+    if not isinstance(settings, Settings):
+        raise ConfigError(f"override takes Settings, not {shortened(settings)}")
     own: dict[str, Any] = {}
     nested: dict[str, dict[str, Any]] = {}
     for name, value in overrides.items():
@@ -207,7 +209,7 @@ def _conform(value: Any, hint: Any, where: str) -> Any:
     if origin in (typing.Union, types.UnionType):
         return _conform_any(value, arguments, hint, where)
     if origin is typing.Literal:
-        if value in arguments and type(value) in {type(option) for option in arguments}:
+        if type(value) in {type(option) for option in arguments} and value in arguments:
             return value
         raise ConfigError(f"{where} must be one of {', '.join(map(repr, arguments))}, not {value!r}")
     if origin is tuple:

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
 
+from nascore.base.arguments import Index, checked
 from nascore.base.errors import ConfigError, DataError
 from nascore.data.augment import Draws, crop_and_flip, cut_out, draw, normalise
 from nascore.data.info import Info
 
 
+@checked
 @dataclass(frozen=True)
 class Dataset:
     """Images, (N, C, H, W) uint8, and labels, (N,) int64, on one device; `DataError` for other shapes or types."""
@@ -63,6 +65,7 @@ class Share(NamedTuple):
 WHOLE = Share()  # one process takes all
 
 
+@runtime_checkable
 class Images(Protocol):
     """What batches ask of a data set of either kind."""
 
@@ -78,6 +81,7 @@ class Images(Protocol):
 Kind = TypeVar("Kind", bound=Images)
 
 
+@checked
 class BaseBatches(Generic[Kind]):
     """Batches of a set of either kind, as often as it is iterated: normalised float32 (B, C, H, W) and int64 (B,).
 
@@ -99,7 +103,7 @@ class BaseBatches(Generic[Kind]):
         *,
         indices: Tensor | Sequence[int] | None = None,
         augment: bool,
-        cutout: int = 0,
+        cutout: Index = 0,
         shuffle: bool,
         drop_last: bool,
         generator: torch.Generator | None,

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from nascore.base.arguments import Amount, checked
 from nascore.base.config import choose
 from nascore.base.errors import ConfigError
 from nascore.base.paths import data_root
@@ -24,13 +25,14 @@ _FOLDER, _VOICES = "folder:", "voices:"
 _DIGITS_TO_TEST = 360  # 36 of each digit, a fifth; 1,437 are left to train on
 
 
+@checked
 def load(
     name: str,
     split: str,
     *,
     root: str | Path | None = None,
     limit: int | None = None,
-    image_size: int | None = None,
+    image_size: Amount | None = None,
     resident_limit: int = 2 * 2**30,
     fit: str = "shorter",
     clip_seconds: float = CLIP_SECONDS,
@@ -74,6 +76,7 @@ def load(
     return dataset if image_size in (None, info.image_size) else _resized(dataset, image_size)
 
 
+@checked
 def available(name: str, root: str | Path | None = None) -> bool:
     """Whether both splits of `name` can be loaded without a download; files are looked for, not read.
 

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from nascore.base.arguments import Positive, checked
+from nascore.base.errors import ConfigError
 from nascore.data import audio
 from nascore.data.info import Info
 from nascore.data.streaming import Reader
@@ -23,17 +25,21 @@ class Clip(NamedTuple):
     count: int  # type: ignore[assignment]  # hides tuple.count, which counts nothing in a clip
 
 
+@checked
 def read_clip(clip: Clip) -> Tensor:
     """The samples of a clip at 16 kHz, float32 (count,) in [-1, 1]. Raises `DataError` for a broken file."""
     return audio.read(*clip)
 
 
-def spectrogram(wave: Tensor, *, decibels: float = _DECIBELS) -> Tensor:
+@checked
+def spectrogram(wave: Tensor, *, decibels: Positive = _DECIBELS) -> Tensor:
     """The magnitudes of `wave`, (T,) at 16 kHz with T > 256, in dB: (257, T // 160 + 1) from -`decibels` to 0.
 
     0 dB is the loudest of them; of silence all are -`decibels`. Row k is at k * 31.25 Hz; column t is at t * 10 ms, the
     middle of its Hann window of 25 ms.
     """
+    if wave.ndim != 1 or len(wave) <= _BINS // 2:
+        raise ConfigError(f"a wave has one dimension of more than {_BINS // 2} samples, not {tuple(wave.shape)}")
     window = torch.hann_window(_WINDOW, device=wave.device)
     magnitudes = torch.stft(wave, _BINS, _HOP, _WINDOW, window, return_complex=True).abs()
     loudest = magnitudes.max().clamp(min=torch.finfo(magnitudes.dtype).tiny)

@@ -1,11 +1,12 @@
 """Which images: a fixed order that is the same for everyone, and random partitions that follow a seed."""
 
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from nascore.base.arguments import Fraction, Range, Seed, checked
 from nascore.base.errors import ConfigError
 from nascore.data.resident import Dataset
 from nascore.data.streaming import StreamedDataset
@@ -37,7 +38,8 @@ def limited(dataset: Kind, limit: int | None) -> Kind:
     return dataset.subset(balanced_order(dataset.labels)[:limit])
 
 
-def split_indices(n: int, fraction: float, seed: int) -> tuple[Tensor, Tensor]:
+@checked
+def split_indices(n: Annotated[int, Range(0, 1e9)], fraction: Fraction, seed: Seed) -> tuple[Tensor, Tensor]:
     """0 ... n - 1 in two random parts, round(n * fraction) and the rest: for weights and for architecture parameters.
 
     The partition follows `seed` alone. Raises `ConfigError` where a part would be empty.

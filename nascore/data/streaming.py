@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nascore.base.arguments import checked
 from nascore.data.augment import crop_and_flip, draw
 from nascore.data.info import Info
 from nascore.data.resident import BaseBatches, Batches, Dataset
@@ -96,6 +97,7 @@ class StreamedBatches(BaseBatches[StreamedDataset]):
 AnyBatches = Batches | StreamedBatches
 
 
+@checked
 def batches(dataset: AnyDataset, batch_size: int, *, workers: int | None = None, **settings: Any) -> AnyBatches:
     """The batches of either kind of set; `settings` are those of `BaseBatches`, `workers` is for a streamed set."""
     if isinstance(dataset, StreamedDataset):

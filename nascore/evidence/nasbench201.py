@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
+from nascore.base.arguments import checked
 from nascore.base.config import choose
 from nascore.base.errors import DataError, shortened
 from nascore.base.paths import data_root, shown
@@ -94,11 +95,13 @@ class Table:
         return {string: row for row, string in enumerate(self.frame["arch_str"])}
 
 
+@checked
 def available(root: str | Path | None = None) -> bool:
     """Whether the table's file is there; it is not read."""
     return (data_root(root) / _FILE).is_file()
 
 
+@checked
 def load_table(root: str | Path | None = None) -> Table:
     """Read the table from `nasbench201/nb201.csv.gz` in `nascore.paths.data_root(root)`.
 

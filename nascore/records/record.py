@@ -6,6 +6,7 @@ A record is a folder of JSON, CSV and npz files; nothing in it is ever unpickled
 import hashlib
 import io
 import json
+import zipfile
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,7 @@ import pandas as pd
 import torch
 
 from nascore.base import paths
+from nascore.base.arguments import checked
 from nascore.base.display import Displayed, beside_html, picture_html, table_html, title_html
 from nascore.base.errors import GenotypeError, RunError
 from nascore.networks import genotypes
@@ -65,14 +67,19 @@ class ArchitectureHistory:
         return buffer.getvalue()
 
     @classmethod
-    def load(cls, path: Path) -> "ArchitectureHistory":
-        with np.load(path, allow_pickle=False) as file:
-            cells: dict[str, dict[str, np.ndarray]] = {}
-            for key in file.files:
-                cell, _, name = key.partition("/")
-                if name:
-                    cells.setdefault(cell, {})[name] = file[key]
-            return cls(cells, [tuple(edge) for edge in file["edges"].tolist()], tuple(file["operations"].tolist()))
+    @checked
+    def load(cls, path: str | Path) -> "ArchitectureHistory":
+        """What `to_bytes` gave, in a file; raises `RunError` naming the file where that is not in it."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                cells: dict[str, dict[str, np.ndarray]] = {}
+                for key in file.files:
+                    cell, _, name = key.partition("/")
+                    if name:
+                        cells.setdefault(cell, {})[name] = file[key]
+                return cls(cells, [tuple(edge) for edge in file["edges"].tolist()], tuple(file["operations"].tolist()))
+        except (OSError, ValueError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+            raise RunError(_damaged(Path(path), str(error))) from error
 
 
 @dataclass(frozen=True)
@@ -186,6 +193,7 @@ class Run(Displayed):
         return f"Run({paths.shown(self.path)})"
 
 
+@checked
 def load_run(path: str | Path) -> Run:
     """Read the record of a finished run.
 
