@@ -164,6 +164,7 @@ EXAMPLES: dict[Any, Callable[[], Any]] = {
     nascore.figures.shared.layout.Drawable: lambda: nascore.PUBLISHED["DARTS_V2"].reduce,
     nascore.figures.architectures.wiring.DrawableBlock: lambda: record("dso-share").genotype.cells()["block"],
     nascore.evidence.nasbench201.Table: true_accuracies,
+    findings.Truth: true_accuracies,
     nascore.gal.MaskedNetwork: lambda: nascore.gal.MaskedNetwork(nascore.PUBLISHED["DARTS_V2"], cells=2, channels=2),
     nascore.spaces.BlockSpace: lambda: nascore.spaces.BlockSpace(levels=1, stages=(1,), channels=2),
     pd.Series: lambda: pd.Series([90.0, 91.0, 95.0]),

@@ -5,13 +5,13 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import pandas as pd
 
 from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
-from nascore.evidence.nasbench201 import Benchmark, Table
+from nascore.evidence.nasbench201 import Accuracies, Benchmark
 from nascore.networks.benchmark_cells import BenchmarkCell
 from nascore.networks.cells import INPUTS, Kept, Stack
 from nascore.networks.genotypes import AnyGenotype
@@ -22,6 +22,13 @@ Kind = TypeVar("Kind", bound=AnyGenotype)
 
 
 _EDGE = ["cell", "source", "target"]
+
+
+@runtime_checkable
+class Truth(Protocol):
+    """What knows the true accuracies of cells, and for `judged` their ranks, as `nasbench201.Table` does."""
+
+    def accuracy(self, cell: BenchmarkCell) -> Accuracies: ...
 
 
 @checked
@@ -78,7 +85,7 @@ def agreement(groups: Groups) -> pd.Series:
 
 
 @checked
-def judged(groups: Groups, table: Table, dataset: Benchmark) -> pd.DataFrame:
+def judged(groups: Groups, table: Truth, dataset: Benchmark) -> pd.DataFrame:
     """Columns method, seed, architecture (NAS-Bench-201's string), accuracy: the true test accuracy (%) on `dataset`
     after 200 epochs, place: its rank of 15,625, collapse: the kind of degenerate cell that it is, or "".
     """
@@ -86,7 +93,7 @@ def judged(groups: Groups, table: Table, dataset: Benchmark) -> pd.DataFrame:
 
 
 @checked
-def swapped(groups: Groups, table: Table, dataset: Benchmark) -> pd.DataFrame:
+def swapped(groups: Groups, table: Truth, dataset: Benchmark) -> pd.DataFrame:
     """`at_end`, with accuracy: the true test accuracy (%) on `dataset` of the derived NAS-Bench-201 cell with that
     operation in the place of the one that it has on that edge, and chosen: whether it is the one.
     """
@@ -155,7 +162,7 @@ def _at_end(run: Run) -> pd.DataFrame:
     return last.drop(columns="epoch").merge(lasted, left_on=[*_EDGE, "operation"], right_index=True)
 
 
-def _swapped(run: Run, table: Table, dataset: Benchmark) -> pd.DataFrame:
+def _swapped(run: Run, table: Truth, dataset: Benchmark) -> pd.DataFrame:
     rows, derived = _at_end(run), _found(run, BenchmarkCell)
     chosen = set(derived.edges())
     edges = list(zip(rows["operation"], rows["source"], rows["target"], strict=True))
@@ -171,7 +178,7 @@ def _strongest(run: Run) -> pd.DataFrame:
     return best.assign(survivors=survivors)
 
 
-def _judged(cell: BenchmarkCell, table: Table, dataset: Benchmark) -> pd.DataFrame:
+def _judged(cell: BenchmarkCell, table: Any, dataset: Benchmark) -> pd.DataFrame:
     row = {
         "architecture": cell.string,
         "accuracy": table.accuracy(cell).test[dataset],

@@ -80,7 +80,6 @@ class BenchmarkCell(AnyGenotype, keys=("nasbench201",)):
         return "+".join(f"|{'|'.join(next(written) for _ in range(node))}|" for node in range(1, OUTPUT + 1))
 
     @classmethod
-    @checked_genotype
     def parse(cls, text: str) -> "BenchmarkCell":
         """The inverse of `string`; raises `GenotypeError` naming what is wrong."""
         found = _FORM.match(text) if isinstance(text, str) else None

@@ -1,10 +1,11 @@
 """The network that a cell of NAS-Bench-201 describes, to be trained from scratch."""
 
 from collections import deque
+from typing import Annotated
 
 from torch import Tensor, nn
 
-from nascore.base.arguments import Amount, checked
+from nascore.base.arguments import Amount, Range, checked
 from nascore.networks import operations
 from nascore.networks.benchmark_cells import EDGES, OUTPUT, BenchmarkCell
 from nascore.networks.residual_stack import ResidualStack
@@ -41,7 +42,7 @@ class BenchmarkNetwork(ResidualStack):
     def __init__(
         self,
         cell: BenchmarkCell,
-        cells: Amount = 5,
+        cells: Annotated[int, Range(most=10_000)] = 5,
         channels: Amount = 16,
         classes: Amount = 10,
         in_channels: Amount = 3,
