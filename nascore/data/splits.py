@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nascore.base.arguments import Fraction, Range, Seed, checked
+from nascore.base.arguments import Finite, Range, Seed, checked
 from nascore.base.errors import ConfigError
 from nascore.data.resident import Dataset
 from nascore.data.streaming import StreamedDataset
@@ -39,7 +39,7 @@ def limited(dataset: Kind, limit: int | None) -> Kind:
 
 
 @checked
-def split_indices(n: Annotated[int, Range(0, 1e9)], fraction: Fraction, seed: Seed) -> tuple[Tensor, Tensor]:
+def split_indices(n: Annotated[int, Range(0, 1e9)], fraction: Finite, seed: Seed) -> tuple[Tensor, Tensor]:
     """0 ... n - 1 in two random parts, round(n * fraction) and the rest: for weights and for architecture parameters.
 
     The partition follows `seed` alone. Raises `ConfigError` where a part would be empty.

@@ -19,7 +19,6 @@ PROFILES = {
 }
 
 
-@checked
 @dataclass(frozen=True)
 class Recipe(Displayed):
     """`settings` are the published ones; `profiles` say which numbers the smaller profiles change.
@@ -38,6 +37,8 @@ class Recipe(Displayed):
             raise ConfigError(f"a recipe's name has letters, digits and . + - _ alone, unlike {self.name!r}")
         if not isinstance(self.settings, Settings):
             raise ConfigError(f"recipe {self.name!r}: settings must be Settings, not {type(self.settings).__name__}")
+        if not isinstance(self.profiles, Mapping):
+            raise ConfigError(f"recipe {self.name!r}: profiles must be a mapping, not {type(self.profiles).__name__}")
         for profile in self.profiles:
             choose("profile", profile, {name: None for name in PROFILES if name != "paper"})
 

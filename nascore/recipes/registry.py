@@ -40,7 +40,6 @@ def find(name: str) -> Recipe:
     return choose("recipe", name, RECIPES | _added, see="`python -m nascore --list` lists all")
 
 
-@checked
 def register(recipe: Recipe) -> Recipe:
     """Let `run` and `find` know a recipe by its name; returns it. A later one of the same name takes its place.
 

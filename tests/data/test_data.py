@@ -195,7 +195,7 @@ def test_unknown_names():
         load("digits", "valid")
     with pytest.raises(ConfigError, match="unknown data set"):
         available("nothing")
-    with pytest.raises(ConfigError, match="unknown data set"):
+    with pytest.raises(ConfigError, match="load: name must be text, not None"):
         load(None, "train")
 
 
