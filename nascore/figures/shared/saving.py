@@ -10,9 +10,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from nascore.base import paths
 from nascore.base.arguments import checked
 from nascore.base.files import export, origin
-from nascore.base.paths import root
 from nascore.figures.shared.panels import figure_of
 from nascore.figures.shared.style import style
 
@@ -38,7 +38,7 @@ def save(
         "png": _rendered(whole, "png", {"Title": name} | notes),
         "csv": data.to_csv(index=False, lineterminator="\n").encode(),
     }
-    return export(folder or root() / "figures", name, contents)
+    return export(folder or paths.root() / "figures", name, contents)
 
 
 def _rendered(figure: Figure, form: str, metadata: dict[str, Any]) -> bytes:
