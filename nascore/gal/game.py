@@ -29,7 +29,9 @@ class Discriminator(nn.Sequential):
 @checked
 def imitation_loss(logits: Tensor, baseline: Tensor) -> Tensor:
     """L_data (equation 6): half the squared distance of two (N, classes), mean over N."""
-    _check_alike(logits, baseline, dimensions=2)
+    _check_alike(logits, baseline)
+    if logits.ndim != 2:
+        raise ConfigError(f"logits must be (N, classes), not {tuple(logits.shape)}")
     return (logits - baseline).square().sum(dim=1).mean() / 2
 
 
@@ -46,11 +48,10 @@ def discriminator_loss(baseline: Tensor, generated: Tensor, restraint: Finite = 
     R(W_D) is the mean log D of what was generated. With it the best D of generated outputs is 1/2 instead of 0, and of
     outputs that nothing tells apart 2/3 instead of 1/2.
     """
-    _check_alike(baseline, generated, dimensions=1)
+    _check_alike(baseline, generated)
     return -(F.logsigmoid(baseline) + F.logsigmoid(-generated) + restraint * F.logsigmoid(generated)).mean()
 
 
-def _check_alike(one: Tensor, other: Tensor, dimensions: int) -> None:
-    if one.shape != other.shape or one.ndim != dimensions:
-        shapes = f"{tuple(one.shape)} and {tuple(other.shape)}"
-        raise ConfigError(f"both tensors must have the same {dimensions}-dimensional shape, not {shapes}")
+def _check_alike(one: Tensor, other: Tensor) -> None:
+    if one.shape != other.shape:
+        raise ConfigError(f"both tensors must have the same shape, not {tuple(one.shape)} and {tuple(other.shape)}")
