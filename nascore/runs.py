@@ -6,10 +6,10 @@
 import math
 import numbers
 import os
-import re
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -17,23 +17,22 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from nascore.base import paths, sources
-from nascore.base.config import Settings, digest, to_dict
+from nascore.base import paths
 from nascore.base.errors import ConfigError, RunError, shortened
 from nascore.base.files import atomic_write
 from nascore.base.processes import join, team
 from nascore.recipes.recipe import Recipe
 from nascore.recipes.registry import find
-from nascore.records.checkpoints import RunFolder, Task, locked
+from nascore.records.checkpoints import RunFolder, Task, leftovers, locked, sweep
 from nascore.records.environment import find_device, seeded
+from nascore.records.identity import Identity, predecessor
 from nascore.records.record import REPLACED, RESULT, WEIGHTS, Run, is_finished, load_run
-
-# Raised when the same configuration may give other results than before, or a default is changed, so that old records
-# are not taken for new ones.
-RECORD_VERSION = 3
+from nascore.training.settings import DataSettings
 
 MAX_COMMITTED = 200 * 1024  # bytes of one committed record
 MAX_SEED = 2**64 - 1  # the largest that torch's generators take
+
+_COMPUTING = threading.RLock()
 
 
 def run(
@@ -77,12 +76,12 @@ def run(
     _check_arguments(device, root, data_root, wait)
     recipe, seed, after = _recipe(recipe), _seed(seed), _before(after)
     settings: Any = recipe.at(profile, **overrides)
-    config = {"recipe": recipe.name, "paper": recipe.paper, "profile": profile, "seed": seed}
-    config |= {"settings": to_dict(settings), "record_version": RECORD_VERSION}
-    config |= {"after": _identity(after)} if after else {}
-    name = f"{recipe.name}-{profile}-s{seed}-{_hash(recipe, seed, settings, after)}"
-    folder = Path(root or paths.root() / "runs") / name
-    places = [] if recompute else [folder] if fresh else [paths.committed_runs() / name, folder]
+    data = settings.fingerprint(data_root) if isinstance(settings, DataSettings) else None
+    before = predecessor(after) if after else None
+    asked = Identity(recipe.name, recipe.paper, profile, seed, settings, data, before)
+    folder = Path(root or paths.root() / "runs") / asked.name
+    committed = [paths.committed_runs() / name for name in (asked.name, asked.unsealed_name)]
+    places = [] if recompute else [folder] if fresh else [*committed, folder]
     found = next((place for place in places if is_finished(place)), None)
     if found is None or team().size > 1:  # a record is read whatever device was asked for
         target = find_device(str(device))
@@ -90,31 +89,38 @@ def run(
     if recompute and team().leads and is_finished(folder):
         _set_aside(folder, wait)
     if found is None:
-        with locked(folder, wait) if team().leads else nullcontext():
+        with _alone(wait), locked(folder, wait) if team().leads else nullcontext():
             if not (done := team().agree(is_finished(folder))):  # else by whoever held the lock
                 with seeded(seed, target):
                     task = settings.start(target, seed, data_root, after)
-                    _compute(RunFolder(folder, config, target, team()), task, progress)
+                    _compute(RunFolder(folder, asked.config(), target, team()), task, progress)
             team().agree(None)  # nobody goes on before the record is there
         found = folder if done else None
     run = load_run(found or folder)
     if found:
-        _check_defaults(run, config)
+        asked.check(run)
         _tell(run)
+    if found == folder and team().leads and leftovers(folder):  # of a process that died when all was done
+        with suppress(RunError), locked(folder, wait=0):
+            sweep(folder)
     return run
 
 
 def keep(finished: Run) -> Path:
     """Copy a finished run's record, without weights, to the project's committed records; returns its folder there.
 
-    Raises `RunError` for a record over 200 KiB.
+    Raises `RunError` for a record over 200 KiB, and for one whose files are not what was recorded.
     """
+    finished = load_run(finished.path)
     target = paths.committed_runs() / finished.name
-    names = [name for name in (*finished.result["files"], RESULT) if name != WEIGHTS]
-    size = sum((finished.path / name).stat().st_size for name in names)
+    names = [name for name in finished.result["files"] if name != WEIGHTS]
+    finished.check_files(*names)
+    size = sum((finished.path / name).stat().st_size for name in (*names, RESULT))
     if size > MAX_COMMITTED:
         raise RunError(f"the record of {finished.name} has {size / 1024:.0f} KiB; a committed one has at most 200")
-    for name in names:
+    if target.is_symlink():
+        raise RunError(f"{paths.shown(target)} is a link, which nothing is written through: delete it")
+    for name in (*names, RESULT):
         atomic_write(target / name, (finished.path / name).read_bytes())
     return target
 
@@ -169,50 +175,23 @@ def _replaced(folder: Path) -> Iterator[Path]:
     yield from (folder.with_name(f"{folder.name}{REPLACED}-{number}") for number in count(2))
 
 
-def _hash(recipe: Recipe, seed: int, settings: Settings, after: Run | None) -> str:
-    """Of all that decides the result. Defaults are left out, so that a new setting leaves old records theirs."""
-    decides: list[Any] = [recipe.name, seed, to_dict(settings, defaults=False), RECORD_VERSION]
-    used = sorted(sources.registered.keys() & set(_words(to_dict(settings))))
-    if used:  # readers' operations, in a space or a genotype
-        decides.append({"operations": {name: sources.fingerprint(sources.registered[name]) for name in used}})
-    return digest([*decides, _identity(after)] if after else decides)
-
-
-def _words(shown: Any) -> Iterator[str]:
-    """The words of all strings in settings' dict: some genotypes are written as one string."""
-    if isinstance(shown, str):
-        yield from re.findall(r"\w+", shown)
-    elif isinstance(shown, (list, dict)):
-        for each in shown.values() if isinstance(shown, dict) else shown:
-            yield from _words(each)
-
-
-def _identity(run: Run) -> dict[str, str]:
-    """A finished run, and its weights to the bit."""
-    return {"run": run.name, "weights": run.result["files"][WEIGHTS]}
-
-
-def _check_defaults(found: Run, config: dict[str, Any]) -> None:
-    if differing := sorted(_differing(found.settings, config["settings"])):
-        raise RunError(
-            f"{paths.shown(found.path)} was computed when {', '.join(differing)} had another default: delete its "
-            "folder and compute the run again (whoever changes a default raises RECORD_VERSION)"
-        )
-
-
 def _tell(found: Run) -> None:
     when, where = found.environment["date"][:10], found.environment["device"]
     if team().leads:
         print(f"loaded {paths.shown(found.path)} (computed {when} on {where} in {found.seconds:.0f} s)")
 
 
-def _differing(old: dict[str, Any], now: dict[str, Any], within: str = "") -> Iterator[str]:
-    """The names of settings that `old` has and that are others `now`."""
-    for name, value in old.items():
-        if isinstance(value, dict) and isinstance(now.get(name), dict):
-            yield from _differing(value, now[name], f"{within}{name}__")
-        elif value != now.get(name):
-            yield within + name
+@contextmanager
+def _alone(wait: float) -> Iterator[None]:
+    """One run at a time in a process: threads share torch's generators, and each would draw the others' numbers."""
+    if not _COMPUTING.acquire(timeout=min(wait, threading.TIMEOUT_MAX)):
+        raise RunError("another thread of this process computes a run: give a longer wait, or take processes")
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)  # which a run that goes on sets to what it was begun with
+        _COMPUTING.release()
 
 
 def _compute(folder: RunFolder, task: Task, progress: bool) -> None:

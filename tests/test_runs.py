@@ -22,7 +22,7 @@ from nascore.base.errors import ConfigError, DamageWarning, RunError
 from nascore.gal import Gal
 from nascore.networks import PUBLISHED, BenchmarkCell, BlockGenotype
 from nascore.recipes import darts
-from nascore.records import checkpoints
+from nascore.records import checkpoints, identity
 from nascore.records import record as records
 from nascore.search import Search, Stage, StagedSearch
 from nascore.training import Training
@@ -130,7 +130,7 @@ def test_the_name_follows_everything_that_decides_the_result(tmp_path, monkeypat
     monkeypatch.setattr(runs, "load_run", lambda path: None)
     for overrides in ({}, {"seed": 1}, {"learning_rate": 0.5}, {"optimization__betas": (0.9, 0.9)}):
         compute("search", tmp_path, **overrides)
-    monkeypatch.setattr(runs, "RECORD_VERSION", 1000)
+    monkeypatch.setattr(identity, "RECORD_VERSION", 1000)
     compute("search", tmp_path)
     assert len(set(names)) == 5
 
@@ -143,6 +143,7 @@ def test_a_new_setting_leaves_old_records_theirs_and_a_changed_default_is_told(t
         text = json.dumps(config)
         (finished.path / "config.json").write_text(text)
         result["files"]["config.json"] = records.sha256(text.encode())
+        result["digest"] = records.seal(result)
         (finished.path / "result.json").write_text(json.dumps(result))
 
     del config["settings"]["nesterov"]  # as written before there was one
@@ -323,9 +324,10 @@ def test_a_checkpoint_of_another_run_is_not_taken(unfinished, undisturbed):
             compute("search", root, seed=7)
     other = sorted(root.glob("darts-smoke-s7-*/checkpoint-*.pt"))[-1]
     (found[0].parent / other.name).write_bytes(other.read_bytes())
-    with pytest.warns(DamageWarning, match="is damaged"):
+    with pytest.warns(DamageWarning, match="is of another run, 'darts-smoke-s7-.*set aside as .*foreign"):
         run = compute("search", root)
     assert same(run, undisturbed["search"])
+    assert [path.read_bytes() for path in run.path.glob("*.foreign")] == [other.read_bytes()]
 
 
 @pytest.mark.parametrize("name", ["result.json", "history.csv", "architecture.npz", "config.json", "weights.pt"])
@@ -589,7 +591,7 @@ def test_every_committed_record_is_sound_and_small():
         epochs = run.settings["epochs"] * (len(run.settings["stages"]) if staged else 1)
         assert len(run.history) == epochs and size < 200 * 1024
         assert not list(folder.glob("*.pt")) and np.isfinite(list(run.metrics.values())).all()
-        assert json.loads((folder / "config.json").read_text())["record_version"] == runs.RECORD_VERSION
+        assert run.config["record_version"] in (records.UNSEALED, records.RECORD_VERSION)
     assert total < 20 * 1024**2
 
 
