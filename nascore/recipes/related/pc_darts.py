@@ -4,7 +4,7 @@ A space whose mixed operations leave channels alone, and a relaxation with a par
 public code ("code").
 """
 
-from functools import partial
+from functools import cache, partial
 
 import torch
 from torch.nn import functional as F
@@ -52,6 +52,12 @@ class PartialCellSpace(CellSpace):
         return FastCellSupernet(self, in_channels, classes, cell=partial(PartialCell, parts=self.parts))
 
 
+@cache  # a recorded step on a GPU may copy nothing there
+def into_other_nodes(edges, device):
+    targets = torch.tensor([target for _, target in edges], device=device)
+    return targets[:, None] != targets
+
+
 class EdgeNormalised(Softmax):
     """softmax(alpha) of each edge, times the softmax of beta over the edges into the same node."""
 
@@ -61,9 +67,9 @@ class EdgeNormalised(Softmax):
         return {"beta": self.beta_std * torch.randn(len(context.edges), 1, generator=generator)}
 
     def edges(self, context):
-        beta, targets = context.own["beta"][:, 0], torch.tensor([target for _, target in context.edges])
-        same = (targets[:, None] == targets).to(beta.device)
-        return beta.expand(len(beta), -1).masked_fill(~same, -torch.inf).softmax(dim=1).diagonal()
+        beta = context.own["beta"][:, 0]
+        apart = into_other_nodes(context.edges, beta.device)
+        return beta.expand(len(beta), -1).masked_fill(apart, -torch.inf).softmax(dim=1).diagonal()
 
     def strengths(self, alpha, alive, context=ANYWHERE):
         return super().strengths(alpha, alive) * self.edges(context)[:, None]
