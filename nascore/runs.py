@@ -8,7 +8,7 @@ import numbers
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from itertools import count
 from pathlib import Path
@@ -26,11 +26,14 @@ from nascore.recipes.registry import find
 from nascore.records.checkpoints import RunFolder, Task, leftovers, locked, sweep
 from nascore.records.environment import find_device, seeded
 from nascore.records.identity import Identity, predecessor
+from nascore.records.journal import Call, note
 from nascore.records.record import REPLACED, RESULT, WEIGHTS, Run, is_finished, load_run
 from nascore.training.settings import DataSettings
 
 MAX_COMMITTED = 200 * 1024  # bytes of one committed record
 MAX_SEED = 2**64 - 1  # the largest that torch's generators take
+MAX_THREADS = 1024
+SMALL = ("smoke", "demo")  # the profiles whose steps are too small to be shared out
 
 _COMPUTING = threading.RLock()
 
@@ -41,31 +44,39 @@ def run(
     *,
     seed: int = 0,
     device: str | torch.device = "auto",
-    fresh: bool = False,
+    fresh: bool | Collection[int] = False,
     recompute: bool = False,
     after: Run | str | Path | None = None,
     root: str | Path | None = None,
     data_root: str | Path | None = None,
     wait: float = 3600.0,
+    threads: int | None = None,
     progress: bool = True,
     **overrides: Any,
 ) -> Run:
     """Compute a recipe, or load it where the same configuration has been computed before.
 
     Args:
-        recipe: a recipe, or the name of one in `nascore.recipes`. profile: smoke, demo, gpu or paper; `overrides`
-        change single settings, such as `epochs=5` or `space__cells=4`. A genotype may be given by the name of a
-        published one (`genotype="DARTS_V2"`) or as a NAS-Bench-201 string. seed: of everything random, 0 to 2**64 - 1.
-        The same seed and settings give the same bits on a CPU with the same number of threads. device: auto (the GPU if
-        there is one), cpu, cuda, cuda:1, ... fresh: pass over the project's committed records (`data/runs`), which have
-        no weights. A finished run in `root` is loaded all the same, and an unfinished one gone on with. recompute: pass
-        over finished runs in `root`, too. One that is there is set aside as `<name>.replaced` (then `-2`, `-3`, ...);
-        an unfinished one is gone on with, so that a recomputation may be interrupted. after: a finished
-        run that this one goes on from, or its folder, such as the training of the network that is to be pruned; it must
-        have its weights, which committed records do not. root: the folder of run folders, `runs/` of the project unless
-        given. data_root: where the data sets are; see `nascore.data`. wait: how many seconds to wait, at most, for
-        another process that is computing the same run. progress: show a progress bar on runs of more than two seconds
-        (`TQDM_DISABLE=1` silences it too).
+        recipe: a recipe, or the name of one in `nascore.recipes`.
+        profile: smoke, demo, gpu or paper; `overrides` change single settings, such as `epochs=5` or `space__cells=4`.
+            A genotype may be given by the name of a published one (`genotype="DARTS_V2"`) or as a NAS-Bench-201 string.
+        seed: of everything random, 0 to 2**64 - 1. The same seed and settings give the same bits on a CPU of one kind
+            with the same number of threads.
+        device: auto (the GPU if there is one), cpu, cuda, cuda:1, ...
+        fresh: pass over the project's committed records (`data/runs`), which have no weights, or over those of some
+            seeds alone (`fresh=[0]`). A finished run in `root` is loaded all the same, and an unfinished one gone on
+            with.
+        recompute: pass over finished runs in `root`, too. One that is there is set aside as `<name>.replaced` (then
+            `-2`, `-3`, ...); an unfinished one is gone on with, so that a recomputation may be interrupted.
+        after: a finished run that this one goes on from, or its folder, such as the training of the network that is to
+            be pruned; it must have its weights, which committed records do not.
+        root: the folder of run folders, `runs/` of the project unless given.
+        data_root: where the data sets are; see `nascore.data`.
+        wait: how many seconds to wait, at most, for another process that is computing the same run.
+        threads: of the CPU. Unless given it is 1 at smoke and demo, whose steps are too small to be shared out and
+            would have other bits on machines with other numbers of cores, and torch's own number elsewhere. A run that
+            goes on has those that it was begun with.
+        progress: show a progress bar on runs of more than two seconds (`TQDM_DISABLE=1` silences it too).
 
     Under `torchrun` a retraining is shared out to all processes (see `nascore.training`); the leader writes the record.
     An unfinished run goes on from its last checkpoint and ends as if it had never stopped. Raises `ConfigError` for
@@ -73,7 +84,7 @@ def run(
     or broken data, and `RunError` where the run cannot go on: another process computes it, the loss is no longer
     finite, the disk is full, `after` is no finished run.
     """
-    _check_arguments(device, root, data_root, wait)
+    _check_arguments(device, fresh, root, data_root, wait, threads)
     recipe, seed, after = _recipe(recipe), _seed(seed), _before(after)
     settings: Any = recipe.at(profile, **overrides)
     data = settings.fingerprint(data_root) if isinstance(settings, DataSettings) else None
@@ -81,7 +92,8 @@ def run(
     asked = Identity(recipe.name, recipe.paper, profile, seed, settings, data, before)
     folder = Path(root or paths.root() / "runs") / asked.name
     committed = [paths.committed_runs() / name for name in (asked.name, asked.unsealed_name)]
-    places = [] if recompute else [folder] if fresh else [*committed, folder]
+    passed_over = fresh if isinstance(fresh, bool) else seed in fresh
+    places = [] if recompute else [folder] if passed_over else [*committed, folder]
     found = next((place for place in places if is_finished(place)), None)
     if found is None or team().size > 1:  # a record is read whatever device was asked for
         target = find_device(str(device))
@@ -89,7 +101,8 @@ def run(
     if recompute and team().leads and is_finished(folder):
         _set_aside(folder, wait)
     if found is None:
-        with _alone(wait), locked(folder, wait) if team().leads else nullcontext():
+        threads = threads or (1 if profile in SMALL else torch.get_num_threads())
+        with _alone(wait, threads), locked(folder, wait) if team().leads else nullcontext():
             if not (done := team().agree(is_finished(folder))):  # else by whoever held the lock
                 with seeded(seed, target):
                     task = settings.start(target, seed, data_root, after)
@@ -103,6 +116,8 @@ def run(
     if found == folder and team().leads and leftovers(folder):  # of a process that died when all was done
         with suppress(RunError), locked(folder, wait=0):
             sweep(folder)
+    source = "computed" if not found else "loaded" if found == folder else "committed"
+    note(Call(run.name, recipe.name, profile, seed, str(run.path), source, run.seconds))
     return run
 
 
@@ -125,10 +140,14 @@ def keep(finished: Run) -> Path:
     return target
 
 
-def _check_arguments(device: Any, root: Any, data_root: Any, wait: Any) -> None:
+def _check_arguments(device: Any, fresh: Any, root: Any, data_root: Any, wait: Any, threads: Any) -> None:
     path = "a folder's path or None"
+    seeds = isinstance(fresh, Collection) and all(isinstance(seed, numbers.Integral) for seed in fresh)
+    counted = threads is None or (type(threads) is int and 1 <= threads <= MAX_THREADS)
     number = isinstance(wait, (int, float)) and not isinstance(wait, bool) and wait >= 0  # which a NaN is not
     _require(isinstance(device, (str, torch.device)), "device", "a name such as 'cpu' or 'cuda:1'", device)
+    _require(isinstance(fresh, bool) or seeds, "fresh", "True, False or some seeds", fresh)
+    _require(counted, "threads", f"a number from 1 to {MAX_THREADS}, or None", threads)
     _require(root is None or isinstance(root, (str, os.PathLike)), "root", path, root)
     _require(data_root is None or isinstance(data_root, (str, os.PathLike)), "data_root", path, data_root)
     _require(number, "wait", "a number of seconds from 0 on", wait)
@@ -182,15 +201,19 @@ def _tell(found: Run) -> None:
 
 
 @contextmanager
-def _alone(wait: float) -> Iterator[None]:
-    """One run at a time in a process: threads share torch's generators, and each would draw the others' numbers."""
+def _alone(wait: float, threads: int) -> Iterator[None]:
+    """One run at a time in a process, which computes with so many threads.
+
+    Python's threads share torch's generators: each run would draw the others' numbers.
+    """
     if not _COMPUTING.acquire(timeout=min(wait, threading.TIMEOUT_MAX)):
         raise RunError("another thread of this process computes a run: give a longer wait, or take processes")
-    threads = torch.get_num_threads()
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
     try:
         yield
     finally:
-        torch.set_num_threads(threads)  # which a run that goes on sets to what it was begun with
+        torch.set_num_threads(before)
         _COMPUTING.release()
 
 

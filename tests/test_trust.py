@@ -164,7 +164,7 @@ def test_a_pruning_after_another_training_is_told(tmp_path):
     pruned = [compute(tmp_path, "gal-pruning-mnist", after=run) for run in trained]
     shutil.rmtree(pruned[0].path)
     pruned[1].path.rename(pruned[0].path)
-    with pytest.raises(RunError, match="another run, after {'run': 'gal-training-mnist-smoke-s1"):
+    with pytest.raises(RunError, match=r"another run, after \{'run': 'gal-training-mnist-smoke-s1"):
         compute(tmp_path, "gal-pruning-mnist", after=trained[0])
 
 
@@ -232,7 +232,7 @@ def test_threads_of_one_process_take_turns(tmp_path):
 
 
 def test_a_thread_that_may_not_wait_is_told(tmp_path):
-    with nascore.runs._alone(0):
+    with nascore.runs._alone(0, 1):
         told = []
 
         def other():
@@ -246,13 +246,9 @@ def test_a_thread_that_may_not_wait_is_told(tmp_path):
     assert told
 
 
-def test_a_run_goes_on_with_the_threads_that_it_was_begun_with(tmp_path, monkeypatch, finished):
+def test_a_run_goes_on_with_the_threads_that_it_was_begun_with(tmp_path, monkeypatch):
     began = torch.get_num_threads()
-    try:
-        torch.set_num_threads(3)
-        folder = interrupted(monkeypatch, tmp_path)
-    finally:
-        torch.set_num_threads(began)
+    folder = interrupted(monkeypatch, tmp_path, threads=3)
     seen, run_epoch = [], Training.run_epoch
     monkeypatch.setattr(Training, "run_epoch", lambda self: seen.append(torch.get_num_threads()) or run_epoch(self))
     run = compute(tmp_path)
@@ -309,7 +305,7 @@ def test_a_checkpoint_whose_state_does_not_fit_is_told(tmp_path, monkeypatch):
     path.unlink()
     content = checkpoints._to_bytes(state)
     (folder / f"checkpoint-00001-{records.sha256(content)[:16]}.pt").write_bytes(content)
-    with pytest.raises(RunError, match="does not fit this run .*: delete it"):
+    with pytest.raises(RunError, match=r"does not fit this run .*: delete it"):
         compute(tmp_path)
 
 
@@ -324,7 +320,7 @@ def test_a_folder_in_a_files_place_is_told(name, tmp_path, finished):
 def test_a_folder_that_cannot_be_written_is_told(tmp_path, finished):
     (folder := tmp_path / finished.name).mkdir()
     folder.chmod(0o500)
-    with pytest.raises(RunError, match="cannot be written .*: give another root"):
+    with pytest.raises(RunError, match=r"cannot be written .*: give another root"):
         compute(tmp_path)
 
 
