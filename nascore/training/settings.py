@@ -57,7 +57,7 @@ class DataSettings(Settings):
         indices: Tensor | None = None,
         share: data.Share = data.WHOLE,
     ) -> data.AnyBatches:
-        """Shuffled and augmented batches of some of the images, the last one as small as it comes."""
+        """Shuffled and augmented batches of some of the images; a last one of a single image joins the one before."""
         return data.batches(
             images,
             self.batch_size,
@@ -67,7 +67,7 @@ class DataSettings(Settings):
             shuffle=True,
             drop_last=False,
             generator=generator,
-            share=share,
+            share=share._replace(least=2),
         )
 
 

@@ -25,6 +25,7 @@ from nascore.data import (
     DATASETS,
     Batches,
     Dataset,
+    Share,
     StreamedBatches,
     StreamedDataset,
     available,
@@ -355,6 +356,37 @@ def test_batch_sizes(drop_last, sizes):
     made = Batches(colour_set(), 64, augment=False, shuffle=True, drop_last=drop_last, generator=generator())
     assert [len(labels) for _, labels in made] == sizes and len(made) == len(sizes)
     assert next(iter(made))[0].is_contiguous()
+
+
+@pytest.mark.parametrize(
+    ("count", "batch_size", "sizes"),
+    [(9, 4, [4, 5]), (10, 4, [4, 4, 2]), (5, 4, [5]), (3, 4, [3]), (8, 4, [4, 4]), (3, 1, [1, 1, 1]), (3, 2, [3])],
+)
+def test_a_last_single_image_to_train_on_joins_the_batch_before(count, batch_size, sizes):
+    settings = {"augment": True, "shuffle": True, "generator": generator(2), "share": Share(least=2)}
+    made = Batches(colour_set(count), batch_size, drop_last=False, **settings)
+    found = list(made)
+    assert [len(labels) for _, labels in found] == sizes == made.whole() and len(made) == len(sizes)
+    # joined or not, order and augmentation are the same
+    settings |= {"generator": generator(2), "share": Share()}
+    assert same(everything(found), everything(Batches(colour_set(count), batch_size, drop_last=False, **settings)))
+
+
+def test_nothing_is_joined_where_nothing_is_trained():
+    still = {"augment": False, "shuffle": False, "drop_last": False, "generator": None}
+    assert [len(labels) for _, labels in Batches(colour_set(9), 4, **still)] == [4, 4, 1]
+    dropped = Batches(colour_set(9), 4, share=Share(least=2), **still | {"drop_last": True})
+    assert [len(labels) for _, labels in dropped] == [4, 4]
+
+
+@pytest.mark.parametrize("share", [Share(least=2), Share(0, 2, 2), Share(2, 3, 2)])
+def test_too_few_images_to_train_on(share):
+    settings = {"augment": False, "shuffle": True, "drop_last": False, "generator": generator(), "share": share}
+    least = 2 * share.size
+    with pytest.raises(ConfigError, match=f"at least {least} images to train on, not {least - 1}"):
+        Batches(colour_set(least - 1), 64, **settings)
+    (images, _), *more = Batches(colour_set(least), 64, **settings)
+    assert len(images) == 2 and not more
 
 
 def test_indices_restrict_the_images():
