@@ -6,11 +6,13 @@ import multiprocessing
 import os
 import pickle
 import signal
+import socket
 import struct
 import subprocess
 import sys
 import urllib.error
 import urllib.request
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -707,14 +709,14 @@ def test_images_of_mixed_size(folder):
 
 
 def test_images_that_are_not_square(tmp_path):
-    write_folder(tmp_path, {"train/a": 2}, size=(16, 12))
+    write_folder(tmp_path, {"train/a": 2, "train/b": 1}, size=(16, 12))
     with pytest.raises(DataError, match=r"0.png has 16 x 12 pixels .*give image_size"):
         load(f"folder:{tmp_path}", "train")
 
 
 @pytest.mark.parametrize("resident_limit", [2**30, 0])
 def test_broken_jpeg(tmp_path, resident_limit):
-    write_folder(tmp_path, {"train/a": 3}, suffix="jpg")
+    write_folder(tmp_path, {"train/a": 3, "train/b": 1}, suffix="jpg")
     file = tmp_path / "train" / "a" / "1.jpg"
     file.write_bytes(file.read_bytes()[:-200])
     with pytest.raises(DataError, match=r"a/1.jpg is not a readable image"):
@@ -738,10 +740,183 @@ def test_folders_that_are_laid_out_wrongly(folder, tmp_path):
     write_folder(folder, {"test/emu": 1})
     with pytest.raises(DataError, match="test/emu is a class that train lacks"):
         load(f"folder:{folder}", "test")
-    write_folder(tmp_path / "half", {"train/a": 1})
+    write_folder(tmp_path / "half", {"train/a": 1, "train/b": 1})
     with pytest.raises(DataError, match=r"half/val "):
         load(f"folder:{tmp_path}/half", "test")
     assert not available(f"folder:{tmp_path}/half")
+
+
+def test_a_single_class_is_refused(tmp_path):
+    write_folder(tmp_path, {"train/ant": 3, "train/.ipynb_checkpoints": 1, "test/ant": 1})
+    with pytest.raises(DataError, match=r"train holds one class, ant, .*PATH/train/<class>"):
+        load(f"folder:{tmp_path}", "train")
+
+
+def test_classes_without_test_images_are_told(folder, capsys):
+    load(f"folder:{folder}", "train")
+    assert capsys.readouterr().out == ""
+    load(f"folder:{folder}", "test")
+    assert capsys.readouterr().out == "folder:animals: no test images of ant\n"
+
+
+@pytest.mark.parametrize("name", [".ipynb_checkpoints", "__MACOSX", ".git"])
+def test_what_is_hidden_is_no_class_and_no_image(folder, name):
+    plain = load(f"folder:{folder}", "train")
+    write_folder(folder, {f"train/{name}": 2, f"train/ant/{name}": 2, f"test/{name}/deep": 1})
+    (folder / "train" / "ant" / "._0.png").write_bytes(b"what a Mac adds")
+    (folder / "train" / ".DS_Store").write_bytes(b"likewise")
+    assert same((load(f"folder:{folder}", "train").images, plain.images), (plain.images, plain.images))
+    assert load(f"folder:{folder}", "test").info.class_names == ("ant", "bee", "cat")
+
+
+def test_no_link_multiplies_images(folder, tmp_path):
+    plain = load(f"folder:{folder}", "train", resident_limit=0).items
+    for link, target in {"back": folder, "up": folder / "train", "own": folder / "train" / "ant", "all": "/"}.items():
+        (folder / "train" / "ant" / link).symlink_to(target)
+    (folder / "train" / "bee" / "sideways").symlink_to("../ant")
+    assert load(f"folder:{folder}", "train", resident_limit=0).items == plain
+    # what lies elsewhere is followed, once
+    elsewhere = write_folder(tmp_path / "elsewhere", {"emu": 2, "emu/young": 1})
+    for link in ("emu", "emu2"):
+        (folder / "train" / link).symlink_to(elsewhere / "emu")
+    with pytest.raises(DataError, match="no images of emu2: add some"):
+        load(f"folder:{folder}", "train")
+    (folder / "train" / "emu2").unlink()
+    (elsewhere / "emu" / "young" / "round").symlink_to(elsewhere)
+    assert load(f"folder:{folder}", "train").labels.bincount().tolist() == [6, 9, 5, 3]
+
+
+def test_images_of_nested_folders_are_in_torchvision_s_order(folder):
+    from torchvision.datasets import ImageFolder
+
+    write_folder(folder, {"train/bee/a": 2, "train/bee/a/b": 1, "train/bee/a-b": 2, "train/bee/0": 1})
+    assert load(f"folder:{folder}", "train", resident_limit=0).items == tuple(
+        name for name, _ in ImageFolder(folder / "train").samples
+    )
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "broken link", "link to itself", "device"])
+def test_what_is_no_file_is_refused_and_never_opened(folder, kind, monkeypatch):
+    place = folder / "train" / "ant" / "x.png"
+    if kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "socket":
+        monkeypatch.chdir(place.parent)  # a socket's path is short
+        with socket.socket(socket.AF_UNIX) as opened:
+            opened.bind("x.png")
+    else:
+        place.symlink_to({"broken link": "nowhere", "link to itself": "x.png", "device": "/dev/zero"}[kind])
+    with pytest.raises(DataError, match=r"ant/x.png is no file that can be read: replace or delete it"):
+        load(f"folder:{folder}", "train")
+    place.rename(place.with_name("x.log"))
+    assert len(load(f"folder:{folder}", "train")) == 20
+
+
+def test_a_folder_that_cannot_be_read_is_named(folder, monkeypatch):
+    scan = os.scandir
+
+    def locked(place):
+        if str(place).endswith("bee"):
+            raise PermissionError(13, "Permission denied")
+        return scan(place)
+
+    monkeypatch.setattr(os, "scandir", locked)
+    with pytest.raises(DataError, match=r"train/bee cannot be read .*Permission denied"):
+        load(f"folder:{folder}", "train")
+
+
+# a slope from black to white, 16 x 16, in [0, 1]; 2/3 is no multiple of 1/257, so that rounding shows
+SLOPE = np.linspace(0, 1, 256).reshape(16, 16)
+
+
+def sixteen():
+    return np.round(SLOPE * 65535).astype(np.uint16)
+
+
+def grey(mode="L"):
+    return Image.fromarray(np.round(SLOPE * 255).astype(np.uint8)).convert(mode)
+
+
+def see_through(mode):
+    """The slope, whose first half is transparent."""
+    image = grey("L").convert(mode)
+    image.putalpha(Image.fromarray(np.repeat([0, 255], 128).reshape(16, 16).astype(np.uint8)))
+    return image
+
+
+def whitened():
+    return np.where(np.arange(256).reshape(16, 16) < 128, 255, np.round(SLOPE * 255))
+
+
+def dithered():
+    return np.asarray(grey("1")).astype(np.uint8) * 255
+
+
+@pytest.mark.parametrize(
+    ("image", "suffix", "settings", "expected"),
+    [
+        (lambda: Image.fromarray(sixteen()), "png", {}, None),
+        (lambda: Image.fromarray(sixteen()), "tif", {}, None),
+        (lambda: Image.fromarray(sixteen()), "tif", {"compression": "tiff_deflate"}, None),
+        (lambda: Image.fromarray(sixteen().astype(">u2")), "tif", {}, None),
+        (lambda: Image.fromarray(65535 - sixteen()), "tif", {"tiffinfo": {262: 0}}, None),
+        (lambda: Image.fromarray(sixteen().astype(np.int32)), "pgm", {}, None),
+        (lambda: grey("L"), "png", {}, None),
+        (lambda: grey("1"), "png", {}, dithered),
+        (lambda: grey("1"), "tif", {}, dithered),
+        (lambda: grey("P"), "png", {}, None),
+        (lambda: grey("P"), "png", {"transparency": bytes([0] * 128 + [255] * 128)}, whitened),
+        (lambda: grey("CMYK"), "tif", {}, None),
+        (lambda: see_through("RGB"), "png", {}, whitened),
+        (lambda: see_through("L"), "png", {}, whitened),
+        (lambda: see_through("RGB"), "tif", {}, whitened),
+        (lambda: see_through("RGB"), "webp", {"lossless": True}, whitened),
+    ],
+)
+def test_images_of_every_depth_are_scaled_to_8_bits(tmp_path, image, suffix, settings, expected):
+    for name in ("a", "b"):
+        (tmp_path / "train" / name).mkdir(parents=True)
+        image().save(tmp_path / "train" / name / f"x.{suffix}", **settings)
+    wanted = (expected or (lambda: np.round(SLOPE * 255)))()
+    for channel in load(f"folder:{tmp_path}", "train").images[0].numpy():
+        np.testing.assert_array_equal(channel, wanted)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "said"),
+    [
+        (SLOPE.astype(np.float32), "its values are fractions, of which nothing says what is white; save it with 8 or"),
+        (sixteen().astype(np.int32), "its values are signed or of 32 bits, of which nothing says"),
+    ],
+)
+def test_images_whose_range_is_unknown_are_refused_by_name(folder, pixels, said):
+    Image.fromarray(pixels).save(folder / "train" / "bee" / "x.tif")
+    with pytest.raises(DataError, match=rf"bee/x.tif is not a readable image \({said}"):
+        load(f"folder:{folder}", "train")
+
+
+@pytest.mark.parametrize("factor", [1.5, 3])  # Pillow warns of the one, and refuses the other
+def test_images_of_too_many_pixels_are_refused_by_name(folder, factor, monkeypatch):
+    Image.new("1", (100, 100)).save(folder / "train" / "cat" / "x.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", int(100 * 100 / factor))
+    for filters in ("error", "ignore"):
+        with warnings.catch_warnings():
+            warnings.simplefilter(filters)
+            with pytest.raises(DataError, match=r"cat/x.png has too many pixels .*: make it smaller, or delete it"):
+                load(f"folder:{folder}", "train")
+
+
+def test_long_thin_images_are_not_blown_up(folder):
+    Image.new("L", (1, 50_000)).save(folder / "train" / "cat" / "x.png")
+    with pytest.raises(DataError, match=r"cat/x.png has too many pixels \(64 x 3,200,000 scaled to 64 pixels by its"):
+        load(f"folder:{folder}", "train", image_size=64)
+
+
+def test_no_format_but_those_of_pictures_is_opened(folder):
+    Image.new("RGB", (16, 16)).save(folder / "train" / "cat" / "x.eps")
+    (folder / "train" / "cat" / "x.eps").rename(folder / "train" / "cat" / "x.png")
+    with pytest.raises(DataError, match=r"cat/x.png is not a readable image \(cannot identify"):
+        load(f"folder:{folder}", "train")
 
 
 @pytest.fixture
@@ -819,7 +994,8 @@ def test_a_zipped_folder_is_unpacked_once(prefix, folder, tmp_path, capsys):
     assert torch.equal(train.images, plain.images) and torch.equal(train.labels, plain.labels)
     assert train.info.title == "zoo" and test.labels.tolist() == [1, 1, 1, 2, 2]
     (unpacked,) = (tmp_path / "downloads").glob("[!.]*")
-    assert capsys.readouterr().out.splitlines() == [f"Unpacking {source} to {unpacked}, once"]
+    first, *others = capsys.readouterr().out.splitlines()
+    assert first == f"Unpacking {source} to {unpacked}, once" and others == ["folder:zoo: no test images of ant"]
     assert list(source.parent.iterdir()) == [source] and source.stat() == before
     assert not [path for path in (tmp_path / "downloads").glob(".*") if path.is_dir()]
 
@@ -979,7 +1155,7 @@ def test_streamed_draws_follow_the_generator(streamed):
 
 
 def test_streamed_images_differ_in_their_draws(tmp_path):
-    write_folder(tmp_path, {"train/a": 1}, size=(128, 128))
+    write_folder(tmp_path, {"train/a": 1, "train/b": 1}, size=(128, 128))
     one = load(f"folder:{tmp_path}", "train", image_size=64, resident_limit=0).subset([0] * 12)
     images, _ = everything(batches(one, 12, workers=0, generator=generator(), **STREAMING | {"cutout": 0}))
     assert len(images.flatten(1).unique(dim=0)) == 12
