@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -49,6 +49,10 @@ class DataSettings(Settings):
             clip_seconds=self.clip_seconds,
             speakers=self.speakers,
         )
+
+    def fingerprint(self, root: str | Path | None) -> dict[str, Any]:
+        """What all data are that `load` takes from, see `nascore.data.fingerprint`."""
+        return data.fingerprint(self.dataset, root=root)
 
     def training_batches(
         self,
