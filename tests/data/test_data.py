@@ -5,8 +5,10 @@ import lzma
 import multiprocessing
 import os
 import pickle
+import shutil
 import signal
 import socket
+import stat
 import struct
 import subprocess
 import sys
@@ -32,6 +34,8 @@ from nascore.data import (
     StreamedDataset,
     available,
     batches,
+    fingerprint,
+    fingerprints,
     load,
     published,
     split_indices,
@@ -70,7 +74,7 @@ def offline(monkeypatch, tmp_path):
 
     monkeypatch.setattr(urllib.request, "urlopen", refuse)
     monkeypatch.delenv("NASCORE_DATA", raising=False)
-    for module in (paths, published, zipped):
+    for module in (paths, published, zipped, fingerprints):
         monkeypatch.setattr(module, "downloads", lambda: tmp_path / "downloads")
 
 
@@ -446,27 +450,34 @@ def write_idx(folder, prefix, labels, side=28):
     return images
 
 
-def write_mnist(root, splits=("train", "t10k")):
-    return {prefix: write_idx(root / "MNIST" / "raw", prefix, list(range(10)) * 2) for prefix in splits}
+@pytest.fixture
+def mnist(tmp_path, monkeypatch):
+    """A small MNIST, which is taken for the published one: prefix -> images."""
+    raw = tmp_path / "MNIST" / "raw"
+    written = {prefix: write_idx(raw, prefix, list(range(10)) * 2) for prefix in ("train", "t10k")}
+    take_for_published(monkeypatch, "mnist", raw)
+    return written
 
 
-def test_idx_files_are_read(tmp_path):
-    written = write_mnist(tmp_path)
+def take_for_published(monkeypatch, name, folder):
+    sums = {file.name: hashlib.md5(file.read_bytes()).hexdigest() for file in folder.iterdir()}
+    monkeypatch.setitem(published.SUMS, name, sums)
+
+
+def test_idx_files_are_read(tmp_path, mnist):
     for split, prefix in (("train", "train"), ("test", "t10k")):
         dataset = load("mnist", split, root=tmp_path)
-        np.testing.assert_array_equal(dataset.images[:, 0].numpy(), written[prefix])
+        np.testing.assert_array_equal(dataset.images[:, 0].numpy(), mnist[prefix])
         assert dataset.labels.tolist() == list(range(10)) * 2 and dataset.info.class_names[3].startswith("3")
     assert available("mnist", tmp_path) and not available("fashion_mnist", tmp_path)
 
 
-def test_data_root_comes_from_the_environment(tmp_path, monkeypatch):
-    write_mnist(tmp_path)
+def test_data_root_comes_from_the_environment(tmp_path, mnist, monkeypatch):
     monkeypatch.setenv("NASCORE_DATA", str(tmp_path))
     assert available("mnist") and len(load("mnist", "train")) == 20
 
 
-def test_loading_train_opens_no_test_file(tmp_path, opened):
-    write_mnist(tmp_path)
+def test_loading_train_opens_no_test_file(tmp_path, mnist, opened):
     opened.clear()
     load("mnist", "train", root=tmp_path)
     assert any("train-images" in file for file in opened) and not any("t10k" in file for file in opened)
@@ -474,13 +485,13 @@ def test_loading_train_opens_no_test_file(tmp_path, opened):
     assert any("t10k" in file for file in opened)
 
 
-def test_train_needs_no_test_files(tmp_path):
-    write_mnist(tmp_path, splits=["train"])
+def test_train_needs_no_test_files(tmp_path, mnist):
+    for file in (tmp_path / "MNIST" / "raw").glob("t10k*"):
+        file.unlink()
     assert len(load("mnist", "train", root=tmp_path)) == 20 and not available("mnist", tmp_path)
 
 
-def test_legacy_files_are_not_read(tmp_path):
-    write_mnist(tmp_path)
+def test_legacy_files_are_not_read(tmp_path, mnist):
     processed = tmp_path / "MNIST" / "processed"
     processed.mkdir()
     for name in ("training.pt", "test.pt"):
@@ -490,34 +501,40 @@ def test_legacy_files_are_not_read(tmp_path):
 
 @pytest.mark.parametrize("keep", [0, 3, 10, 500])
 @pytest.mark.parametrize("kind", ["images-idx3", "labels-idx1"])
-def test_truncated_idx_file(tmp_path, kind, keep):
-    write_mnist(tmp_path)
+def test_truncated_idx_file(tmp_path, mnist, kind, keep):
     file = tmp_path / "MNIST" / "raw" / f"train-{kind}-ubyte"
     file.write_bytes(file.read_bytes()[: min(keep, file.stat().st_size - 1)])
     with pytest.raises(DataError, match=rf"train-{kind}-ubyte is damaged .*delete it"):
         load("mnist", "train", root=tmp_path)
 
 
-def test_idx_files_that_are_not_what_they_should_be(tmp_path):
-    raw = tmp_path / "MNIST" / "raw"
-    write_idx(raw, "train", range(10), side=8)
-    with pytest.raises(DataError, match="train-images"):
+@pytest.mark.parametrize("kind", ["train-images-idx3", "train-labels-idx1"])
+def test_idx_files_that_are_not_the_published_ones(tmp_path, kind, mnist):
+    file = tmp_path / "MNIST" / "raw" / f"{kind}-ubyte"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1  # one bit of one pixel, or label
+    file.write_bytes(content)
+    with pytest.raises(DataError, match=rf"{kind}-ubyte is damaged or not the published file: .* into folder:PATH"):
         load("mnist", "train", root=tmp_path)
-    write_idx(raw, "train", range(10))
-    images = (raw / "train-images-idx3-ubyte").read_bytes()
-    write_idx(raw, "train", range(9))
-    (raw / "train-images-idx3-ubyte").write_bytes(images)
-    with pytest.raises(DataError, match=r"train-labels.*9 labels for 10 images"):
-        load("mnist", "train", root=tmp_path)
-    (raw / "train-images-idx3-ubyte").write_bytes(b"\x1f\x8b" + images[2:])
-    with pytest.raises(DataError, match="train-images"):
-        load("mnist", "train", root=tmp_path)
+    assert len(load("mnist", "test", root=tmp_path)) == 20
 
 
-def test_label_out_of_range(tmp_path):
-    write_idx(tmp_path / "MNIST" / "raw", "train", [0, 1, 12])
-    with pytest.raises(DataError, match=r"train-labels.*label 12 at image 2, not one of 0 to 9"):
-        load("mnist", "train", root=tmp_path)
+def test_made_up_files_are_not_taken_for_the_published_ones(tmp_path):
+    for name in ("MNIST", "FashionMNIST"):
+        write_idx(tmp_path / name / "raw", "train", range(10))
+    for name in ("mnist", "fashion_mnist"):
+        with pytest.raises(DataError, match=r"train-images-idx3-ubyte is damaged or not the published file"):
+            load(name, "train", root=tmp_path)
+
+
+def test_other_digits_are_not_taken_for_scikit_learn_s(monkeypatch):
+    import sklearn.datasets
+
+    bunch = sklearn.datasets.load_digits()
+    bunch.images[7, 2, 3] += 1
+    monkeypatch.setattr(sklearn.datasets, "load_digits", lambda: bunch)
+    with pytest.raises(DataError, match="digits are not the published ones: install scikit-learn anew"):
+        load("digits", "train")
 
 
 @pytest.mark.parametrize(
@@ -553,6 +570,8 @@ def test_download_arrives_whole_and_once(tmp_path, monkeypatch, capsys):
         Path(download_root, filename).write_bytes(b"the archive")
 
     monkeypatch.setattr("torchvision.datasets.mnist.download_and_extract_archive", pretend)
+    write_idx(tmp_path / "sums", "train", range(10))
+    take_for_published(monkeypatch, "mnist", tmp_path / "sums")
     assert len(load("mnist", "train", root=tmp_path)) == 10
     assert fetched == ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"]
     out = capsys.readouterr().out
@@ -595,6 +614,7 @@ def cifar(tmp_path, monkeypatch):
     monkeypatch.setattr(CIFAR10, "test_list", [["test_batch", write("test_batch", batch(9))]])
     meta = CIFAR10.meta | {"md5": write("batches.meta", {"label_names": [f"class {i}" for i in range(10)]})}
     monkeypatch.setattr(CIFAR10, "meta", meta)
+    take_for_published(monkeypatch, "cifar10", folder)
     return folder
 
 
@@ -629,6 +649,17 @@ def test_damaged_cifar_is_never_unpickled(cifar, monkeypatch):
         load("cifar10", "train", root=cifar.parent)
 
 
+def test_a_pickle_that_cannot_be_read_is_named(cifar, monkeypatch):
+    from torchvision.datasets import CIFAR10
+
+    (cifar / "data_batch_3").write_bytes(b"no pickle")
+    take_for_published(monkeypatch, "cifar10", cifar)
+    listed = [[name, published.SUMS["cifar10"][name]] for name, _ in CIFAR10.train_list]
+    monkeypatch.setattr(CIFAR10, "train_list", listed)
+    with pytest.raises(DataError, match=r"cifar10 cannot be read from .*: delete its files"):
+        load("cifar10", "train", root=cifar.parent)
+
+
 def test_xz_files_are_unpacked_once(packed, tmp_path, monkeypatch, opened, capsys):
     assert available("cifar10", packed.parent)
     train = load("cifar10", "train", root=packed.parent)
@@ -658,6 +689,14 @@ def test_unpacking_is_all_or_nothing(packed, tmp_path, damage, message):
     assert not list(unpacked.glob("*data_batch_3*")) and not list(unpacked.glob(".*"))
     file.write_bytes(whole)
     assert len(load("cifar10", "train", root=packed.parent)) == 100
+
+
+def test_unpacking_ends_where_no_published_file_is_longer(packed, tmp_path, monkeypatch):
+    monkeypatch.setattr(published, "_MOST_BYTES", 2**21)
+    (packed / "data_batch_3.xz").write_bytes(lzma.compress(bytes(2**24), preset=0))
+    with pytest.raises(DataError, match=r"data_batch_3.xz is damaged \(more than 2,097,152 bytes .*replace it"):
+        load("cifar10", "train", root=packed.parent)
+    assert not list((tmp_path / "downloads").rglob("*data_batch_3*"))
 
 
 # --- image folders --------------------------------------------------------------------------------------------------
@@ -1082,6 +1121,86 @@ def test_zip_files_that_cannot_be_used_are_named(damage, said, folder, tmp_path)
     assert available("folder:zoo", tmp_path) == ("CRC" in said)  # which is seen only in reading
 
 
+def _add_zeros(name, size):
+    def add(source):
+        with zipfile.ZipFile(source, "a", zipfile.ZIP_DEFLATED) as file:
+            file.writestr(name, bytes(size))
+
+    return add
+
+
+def _add_one_of_many_zeros(source):
+    with zipfile.ZipFile(source, "a") as file:
+        file.writestr("train/ant/noise.png", np.random.RandomState(3).bytes(10**5))
+    _add_zeros("train/ant/x.png", 3 * 2**20)(source)
+
+
+def _add_many(source):
+    for i in range(40):
+        _add_zeros(f"train/ant/many{i}.png", 2**20)(source)
+
+
+def _add_special(kind):
+    def add(source):
+        member = zipfile.ZipInfo("train/ant/x.png")
+        member.create_system, member.external_attr = 3, (kind | 0o777) << 16
+        with zipfile.ZipFile(source, "a") as file:
+            file.writestr(member, "../../../../secret.png")
+
+    return add
+
+
+def _understate(source):
+    """Ten million bytes that the list of the zip file gives as ten."""
+    _add_zeros("train/ant/x.png", 10**7)(source)
+    content = source.read_bytes()
+    at = content.rindex(b"PK\x01\x02")
+    source.write_bytes(content[: at + 24] + struct.pack("<I", 10) + content[at + 28 :])
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (
+            _add_zeros("train/ant/x.png", 2 * 10**8),
+            r"would unpack to 200,\d+,\d+, where \d+,\d+,\d+ are allowed \(50 times",
+        ),
+        (
+            _add_one_of_many_zeros,
+            r"holds 'train/ant/x.png', of \d,\d+ bytes, which would unpack to 3,",
+        ),
+        (_add_many, r"would unpack to 41,\d+,\d+, where .* are allowed \(50 times its size, and 274,877,906,944\)"),
+        (_add_special(stat.S_IFLNK), "holds 'train/ant/x.png', a link or a device: it is not unpacked; replace it"),
+        (_add_special(stat.S_IFCHR), "holds 'train/ant/x.png', a link or a device"),
+        (_add_special(stat.S_IFIFO), "holds 'train/ant/x.png', a link or a device"),
+        (_understate, "is damaged .*: replace it"),
+    ],
+)
+def test_zip_files_that_are_traps_unpack_nothing(damage, said, folder, tmp_path):
+    source = write_zip(tmp_path / "zoo" / "a.zip", folder)
+    damage(source)
+    assert source.stat().st_size < 300_000
+    with pytest.raises(DataError, match=rf"a.zip.*{said}") as caught:
+        load("folder:zoo", "train", root=tmp_path)
+    assert "replace it" in str(caught.value) and not list((tmp_path / "downloads").rglob("*.png"))
+
+
+def test_a_zip_file_of_too_many_files_is_not_unpacked(folder, tmp_path, monkeypatch):
+    write_zip(tmp_path / "zoo" / "a.zip", folder)
+    monkeypatch.setattr(zipped, "_MOST_FILES", 24)
+    with pytest.raises(DataError, match=r"a.zip holds 25 files, where 24 are allowed: replace it"):
+        load("folder:zoo", "train", root=tmp_path)
+
+
+def test_hidden_files_are_not_unpacked(folder, tmp_path):
+    source = write_zip(tmp_path / "zoo" / "a.zip", folder)
+    for name in ("train/.ipynb_checkpoints/0.png", "train/ant/._0.png", "__MACOSX/train/ant/0.png"):
+        _add(name)(source)
+    (source.parent / "._a.zip").write_bytes(b"what a Mac adds")
+    assert load("folder:zoo", "train", root=tmp_path).info.class_names == ("ant", "bee", "cat")
+    assert len(list((tmp_path / "downloads").rglob("*.png"))) == 25
+
+
 def test_a_zip_file_may_hold_other_files_too(folder, tmp_path):
     _add("other/notes/today.txt")(write_zip(tmp_path / "zoo" / "a.zip", folder))
     assert len(load("folder:zoo", "train", root=tmp_path)) == 20
@@ -1109,6 +1228,122 @@ def test_real_zipped_folders(name, train, test):
     assert available(f"folder:{name}", REAL)
     held = {split: load(f"folder:{name}", split, root=REAL, image_size=size) for split in ("train", "test")}
     assert (len(held["train"]), len(held["test"])) == (train, test) and held["train"].info.image_size == 64
+
+
+# --- fingerprints ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "files", "start"),
+    [
+        ("digits", 1, "9d37ac57"),
+        ("mnist", 4, "5c2571ce"),
+        ("fashion_mnist", 4, "0dd45651"),
+        ("cifar10", 7, "e551baf3"),
+        ("cifar100", 3, "e8172bb3"),
+    ],
+)
+def test_named_sets_have_a_constant_fingerprint_without_files(name, files, start, tmp_path):
+    found = fingerprint(name, root=tmp_path)
+    assert found["files"] == files and found["sha256"].startswith(start)
+    assert set(published.SUMS) == set(DATASETS) and not list(tmp_path.iterdir())
+
+
+def copied(folder, target, later=0):
+    shutil.copytree(folder, target)
+    for path in target.rglob("*"):
+        os.utime(path, ns=(later, later))
+    return target
+
+
+def test_the_same_images_have_the_same_fingerprint_wherever_they_are(folder, tmp_path):
+    found = fingerprint(f"folder:{folder}")
+    size = sum(file.stat().st_size for file in folder.rglob("*.png"))
+    assert found == {"sha256": found["sha256"], "files": 25, "bytes": size} and len(found["sha256"]) == 64
+    copied(folder, tmp_path / "other" / "place", later=10**18)
+    assert fingerprint("folder:place", root=tmp_path / "other") == found
+    write_zip(tmp_path / "zipped" / "a.zip", folder, "animals/")
+    assert fingerprint(f"folder:{tmp_path / 'zipped'}") == found
+    (folder / "notes.txt").write_text("is not used")
+    write_folder(folder, {"train/.hidden": 1, "other": 1})
+    assert fingerprint(f"folder:{folder}") == found
+
+
+def _swap(folder):
+    one, other = folder / "train" / "ant" / "0.png", folder / "train" / "bee" / "0.png"
+    one.rename(folder / "x"), other.rename(one), (folder / "x").rename(other)
+
+
+def _flip(folder):
+    file = folder / "test" / "bee" / "0.png"
+    state, content = file.stat(), bytearray(file.read_bytes())
+    content[-20] ^= 1
+    file.write_bytes(content)
+    os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))  # as if it had not changed
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _swap,
+        _flip,
+        lambda folder: (folder / "train" / "ant" / "0.png").unlink(),
+        lambda folder: (folder / "train" / "ant" / "0.png").rename(folder / "train" / "ant" / "00.png"),
+        lambda folder: (folder / "test").rename(folder / "val"),
+        lambda folder: write_folder(folder, {"test/ant": 1}),
+    ],
+)
+def test_other_images_have_another_fingerprint(change, folder):
+    before = fingerprint(f"folder:{folder}")
+    change(folder)
+    assert fingerprint(f"folder:{folder}") != before
+
+
+def test_a_second_call_reads_nothing(folder, tmp_path, opened):
+    found = fingerprint(f"folder:{folder}")
+    (kept,) = (tmp_path / "downloads").glob("fingerprint-*.json")
+    opened.clear()
+    assert fingerprint(f"folder:{folder}") == found and not any(file.endswith(".png") for file in opened)
+    for damage in (
+        b"",
+        b"[]",
+        b"{}",
+        b"\xff",
+        b"[" * 100_000,
+        kept.read_bytes().replace(b'"files": 25', b'"files": 24'),
+    ):
+        kept.write_bytes(damage)
+        assert fingerprint(f"folder:{folder}") == found
+    shutil.rmtree(tmp_path / "downloads")
+    (tmp_path / "downloads").write_text("in the way")  # it is not kept, then
+    assert fingerprint(f"folder:{folder}") == found
+
+
+@pytest.mark.parametrize("limit", [{"_MOST_FILES": 24}, {"_MOST_BYTES": 1000}])
+def test_of_large_folders_a_sample_is_read(folder, limit, monkeypatch, opened):
+    whole = fingerprint(f"folder:{folder}")
+    for name, value in (limit | {"_SAMPLE": 10}).items():
+        monkeypatch.setattr(fingerprints, name, value)
+    copy = copied(folder, folder.parent / "copy")
+    opened.clear()
+    found = fingerprint(f"folder:{copy}")
+    read = {Path(file).relative_to(copy) for file in opened if file.endswith(".png")}
+    assert len(read) == 10 and found == whole | {"sha256": found["sha256"], "contents_of": 10}
+    _flip(copy)  # test/bee/0.png
+    assert (fingerprint(f"folder:{copy}") != found) == (Path("test/bee/0.png") in read)
+    for file in sorted(read)[:1]:
+        (copy / file).write_bytes((copy / file).read_bytes()[:-1] + b"x")
+    assert fingerprint(f"folder:{copy}") != found
+
+
+def test_missing_data_have_no_fingerprint(folder, tmp_path):
+    with pytest.raises(DataError, match=r"nowhere/train .*NASCORE_DATA"):
+        fingerprint("folder:nowhere", root=tmp_path)
+    shutil.rmtree(folder / "test")
+    with pytest.raises(DataError, match=r"animals/val .*PATH/val/<class>"):
+        fingerprint(f"folder:{folder}")
+    with pytest.raises(ConfigError, match="unknown data set 'folders'"):
+        fingerprint("folders")
 
 
 # --- streaming ------------------------------------------------------------------------------------------------------
