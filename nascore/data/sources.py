@@ -4,6 +4,7 @@ import hashlib
 import importlib.util
 import math
 from dataclasses import replace
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from nascore.base.config import choose
-from nascore.base.errors import ConfigError, DataError
+from nascore.base.errors import ConfigError, DataError, shortened
 from nascore.base.paths import data_root
 from nascore.data import fingerprints, published
 from nascore.data.folders import folder_available, load_folder, used_files
@@ -24,6 +25,7 @@ from nascore.data.streaming import AnyDataset
 from nascore.data.voices import CLIP_SECONDS, SHORTEST_CLIP, load_voices, used_recordings, voices_available
 
 _FOLDER, _VOICES = "folder:", "voices:"
+_LARGEST = 4096  # pixels
 _DIGITS_TO_TEST = 360  # 36 of each digit, a fifth; 1,437 are left to train on
 
 
@@ -70,8 +72,7 @@ def load(
     """
     choose("split", split, {"train": None, "test": None})
     choose("fit", fit, FITS)
-    if image_size is not None and image_size < 1:
-        raise ConfigError(f"image_size must be at least 1 pixel, not {image_size}")
+    _check_numbers(limit, image_size, resident_limit, clip_seconds, speakers)
     _check_settings(name, fit, clip_seconds, speakers)
     if folder := _path(name, _FOLDER, root):
         return load_folder(folder, split, limit, image_size, resident_limit, fit)
@@ -121,11 +122,30 @@ def fingerprint(name: str, *, root: str | Path | None = None) -> dict[str, Any]:
 def _path(name: str, prefix: str, root: str | Path | None) -> Path | None:
     if not str(name).startswith(prefix):
         return None
-    return data_root(root) / Path(name.removeprefix(prefix)).expanduser()
+    folder = data_root(root)
+    try:
+        folder /= Path(name.removeprefix(prefix)).expanduser()
+        folder.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # which the loader says
+    except (OSError, ValueError, RuntimeError) as error:  # too long, with a zero byte, the home of an unknown user, ...
+        raise ConfigError(f"{shortened(name)} names no folder that can be looked into ({error})") from error
+    return folder
 
 
 def _info(name: str) -> Info:
     return choose("data set", name, DATASETS | {f"{prefix}PATH": None for prefix in (_FOLDER, _VOICES)})
+
+
+def _check_numbers(limit: Any, image_size: Any, resident_limit: Any, clip_seconds: Any, speakers: Any) -> None:
+    for name, value in {"limit": limit, "image_size": image_size, "speakers": speakers}.items():
+        if isinstance(value, bool) or not isinstance(value, Integral | None):
+            raise ConfigError(f"{name} must be a whole number or None, not {shortened(value)}")
+    for name, value in {"resident_limit": resident_limit, "clip_seconds": clip_seconds}.items():
+        if isinstance(value, bool) or not isinstance(value, Real):
+            raise ConfigError(f"{name} must be a number, not {shortened(value)}")
+    if image_size is not None and not 1 <= image_size <= _LARGEST:
+        raise ConfigError(f"image_size must be at least 1 pixel, and at most {_LARGEST}, not {image_size}")
 
 
 def _check_settings(name: str, fit: str, clip_seconds: float, speakers: int | None) -> None:

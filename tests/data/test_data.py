@@ -206,6 +206,23 @@ def test_unknown_names():
         load(None, "train")
 
 
+@pytest.mark.parametrize("path", ["\0", "~nobody-of-this-name/x", "x" * 5000, "\ud800"])
+@pytest.mark.parametrize("kind", ["folder:", "voices:"])
+def test_paths_that_are_none(path, kind):
+    for ask in (lambda: load(kind + path, "train"), lambda: available(kind + path), lambda: fingerprint(kind + path)):
+        with pytest.raises(ConfigError, match="names no folder that can be looked into"):
+            ask()
+
+
+@pytest.mark.parametrize("value", ["x", 1.5, True, [], {}, b"x", object()])
+@pytest.mark.parametrize("name", ["limit", "image_size", "speakers", "resident_limit", "clip_seconds", "root"])
+def test_values_of_another_type(name, value):
+    if (name, value) in [("resident_limit", 1.5), ("clip_seconds", 1.5), ("root", "x"), ("root", []), ("root", {})]:
+        return  # which is one, or none
+    with pytest.raises(ConfigError, match="no folder for data" if name == "root" else f"{name} must be a"):
+        load("mnist" if name == "root" else "digits", "train", **{name: value})
+
+
 def test_dataset_moves_and_subsets(digits):
     part = digits.subset([5, 3])
     assert torch.equal(part.images, digits.images[[5, 3]]) and torch.equal(part.labels, digits.labels[[5, 3]])
