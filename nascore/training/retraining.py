@@ -133,9 +133,10 @@ def load_weights(network: nn.Module, run: Run) -> None:
 class Training:
     """A retraining that runs epoch by epoch; `state_dict` between epochs holds all that the rest of it depends on.
 
-    Of several processes each takes its share of every batch (of a last one that leaves fewer than two images for each,
-    none), and follows the gradient of the mean loss over the whole batch. All draw the same order and augmentation;
-    drop-path and dropout are each process's own, and so are BatchNorm's statistics, of which the leader's are kept.
+    Of several processes each takes its share of every batch (a last one with fewer than two images for each is joined
+    to the one before), and follows the gradient of the mean loss over the whole batch. All draw the same order and
+    augmentation; drop-path and dropout are each process's own, and so are BatchNorm's statistics, of which the leader's
+    are kept.
     """
 
     def __init__(self, settings: TrainingSettings, device: torch.device, seed: int, root: str | Path | None):
@@ -146,12 +147,12 @@ class Training:
         self.shape = (train.info.channels, train.info.image_size, train.info.image_size)
         self.network = settings.build(train.info).to(device)
         self.optimizer = settings.optimizer(self.network.parameters())
-        self.train = settings.training_batches(train, self.generator, share=self._share(least=2))
+        self.train = settings.training_batches(train, self.generator, share=self._share())
         self.test = evaluation_batches(test, share=self._share())
         self._join(seed)
 
-    def _share(self, least: int = 0) -> data.Share:
-        return data.Share(self.team.rank, self.team.size, least) if self.team.size > 1 else data.WHOLE
+    def _share(self) -> data.Share:
+        return data.Share(self.team.rank, self.team.size)
 
     def _join(self, seed: int) -> None:
         """Make the forward pass that the team shares, and this process's own draws."""

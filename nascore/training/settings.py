@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -50,6 +50,10 @@ class DataSettings(Settings):
             speakers=self.speakers,
         )
 
+    def fingerprint(self, root: str | Path | None) -> dict[str, Any]:
+        """What all data are that `load` takes from, see `nascore.data.fingerprint`."""
+        return data.fingerprint(self.dataset, root=root)
+
     def training_batches(
         self,
         images: data.AnyDataset,
@@ -57,7 +61,7 @@ class DataSettings(Settings):
         indices: Tensor | None = None,
         share: data.Share = data.WHOLE,
     ) -> data.AnyBatches:
-        """Shuffled and augmented batches of some of the images, the last one as small as it comes."""
+        """Shuffled and augmented batches of some of the images; a last one of a single image joins the one before."""
         return data.batches(
             images,
             self.batch_size,
@@ -67,7 +71,7 @@ class DataSettings(Settings):
             shuffle=True,
             drop_last=False,
             generator=generator,
-            share=share,
+            share=share._replace(least=2),
         )
 
 
