@@ -67,6 +67,7 @@ def table() -> list[Row]:
     return [
         Row(name, field, spelled(hint), ", ".join(ranges_of(hint)))
         for name, kind in sorted(_kinds(Settings).items())
+        if kind is not Settings
         for field, hint in hints(kind).items()
     ]
 

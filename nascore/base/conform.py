@@ -34,9 +34,14 @@ def conform(value: Any, hint: Any, where: str, within: Range = ANY) -> Any:
         raise ConfigError(f"{where} must be one of {', '.join(map(repr, arguments))}, not {shortened(value)}")
     found = _conform_tuple(value, arguments, hint, where) if origin is tuple else _conform_one(value, kind, hint, where)
     if isinstance(found, (int, float, tuple)) and found not in within:
-        words = f"finite and {within}" if within != ANY and found not in ANY else f"{within}"
-        raise _OutOfRange(f"{where} must be {words}{' items' * (origin is tuple)}, not {shortened(found)}")
+        raise _OutOfRange(f"{where} must {_words(found, within)}, not {shortened(found)}")
     return found
+
+
+def _words(value: Any, within: Range) -> str:
+    if isinstance(value, tuple):
+        return f"have {within} items"
+    return f"be finite and {within}" if value not in ANY and within != ANY else f"be {within}"
 
 
 def _unwrapped(hint: Any, within: Range = ANY) -> tuple[Any, Range]:
@@ -103,8 +108,9 @@ def spelled(hint: Any) -> str:
         return " | ".join(map(repr, arguments))
     if origin is tuple:
         return f"tuple[{', '.join(map(spelled, arguments))}]"
-    names: dict[Any, str] = {types.NoneType: "None", Ellipsis: "..."}
-    return names.get(kind) or getattr(kind, "__name__", str(kind))
+    if kind in (types.NoneType, Ellipsis):
+        return "None" if kind is types.NoneType else "..."
+    return str(getattr(kind, "__name__", kind))
 
 
 def ranges_of(hint: Any) -> Iterator[str]:

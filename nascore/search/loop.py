@@ -57,11 +57,10 @@ class SearchSettings(DataSettings, SgdSettings):
 
     def validate(self) -> None:
         super().validate()
-        rest = self.optimization.warm_up
-        if rest >= self.epochs:
+        if (rest := self.optimization.warm_up) >= self.epochs:
             raise ConfigError(
-                f"optimization.warm_up must be below the {self.epochs} epochs of the search, not {rest}, or alpha never "
-                "moves: give more `epochs`, or a smaller `optimization__warm_up`"
+                f"optimization.warm_up must be below the {self.epochs} epochs of the search, not {rest}, or alpha "
+                "never moves: give more `epochs`, or a smaller `optimization__warm_up`"
             )
         for name in ANSWERS:
             if reason := getattr(self, name).objection(self):

@@ -3,8 +3,7 @@
 One new answer, a stop.
 """
 
-from nascore.base import override
-from nascore.base.ranges import Count
+from nascore.base import override, ranges
 from nascore.derivation import StrongestEdges
 from nascore.pruning import Stop
 from nascore.recipes import Recipe, darts
@@ -13,7 +12,7 @@ from nascore.recipes import Recipe, darts
 class TooManySkips(Stop):
     """The search ends once a normal cell, derived now, has `skips` skip connections or more: its first criterion."""
 
-    skips: Count = 2
+    skips: ranges.Count = 2
     derivation: StrongestEdges = StrongestEdges()
 
     def objection(self, search):

@@ -10,8 +10,7 @@ from typing import Annotated
 import torch
 from torch.nn import functional as F
 
-from nascore.base import override
-from nascore.base.ranges import NonNegative, Range
+from nascore.base import override, ranges
 from nascore.recipes import Recipe, darts
 from nascore.relaxations import ANYWHERE, EdgeWeights, Softmax
 from nascore.spaces import CellSpace
@@ -44,7 +43,7 @@ class PartialCell(FastSearchCell):
 class PartialCellSpace(CellSpace):
     """The DARTS space, its mixed operations on 1/`parts` of the channels (the paper's K)."""
 
-    parts: Annotated[int, Range(2, 4096)] = 4
+    parts: Annotated[int, ranges.Range(2, 4096)] = 4
 
     def validate(self):
         super().validate()
@@ -57,7 +56,7 @@ class PartialCellSpace(CellSpace):
 class EdgeNormalised(Softmax):
     """softmax(alpha) of each edge, times the softmax of beta over the edges into the same node."""
 
-    beta_std: NonNegative = 1e-3  # code
+    beta_std: ranges.NonNegative = 1e-3  # code
 
     def parameters(self, context, generator):
         return {"beta": self.beta_std * torch.randn(len(context.edges), 1, generator=generator)}
