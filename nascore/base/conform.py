@@ -121,4 +121,4 @@ def ranges_of(hint: Any) -> Iterator[str]:
         yield f"{within} items" if is_tuple else str(within)
     if typing.get_origin(kind) is not typing.Literal:
         inner = dict.fromkeys(words for of in typing.get_args(kind) for words in ranges_of(of))
-        yield from (f"each {words}" if is_tuple else words for words in inner)
+        yield from (f"each {words}" if is_tuple and not words.startswith("each") else words for words in inner)
