@@ -29,5 +29,8 @@ class DamageWarning(UserWarning):
 
 def shortened(data: Any) -> str:
     """`data` as errors show it, in 80 characters at most."""
-    text = repr(data)
+    try:
+        text = repr(data)
+    except Exception:  # a number of too many digits, or whatever else an object does
+        text = f"a {type(data).__name__} that cannot be shown"
     return text if len(text) <= 80 else text[:77] + "..."

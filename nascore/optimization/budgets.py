@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from nascore.base.answers import Answer, Answers
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Pixels, Positive
 from nascore.networks import operations
 from nascore.networks.blocks import Connection
 from nascore.spaces.blocks import BlockSpace
@@ -79,7 +80,7 @@ class CostOfConnections(BudgetOfBlocks):
     blocks that share their scales it is the mean.
     """
 
-    image_size: int = 32  # pixels a side, of the images
+    image_size: Pixels = 32  # pixels a side, of the images
 
     def cost(self, space: BlockSpace, target: int, place: Place) -> float:
         """Of a connection to the node `target`, in any unit."""
@@ -109,7 +110,7 @@ class Latency(CostOfConnections):
     measured once, by `measured_latency`, and are part of the settings from then on: so a search stays reproducible.
     """
 
-    seconds: tuple[tuple[float, ...], ...]
+    seconds: tuple[tuple[Positive, ...], ...]
 
     def cost(self, space: BlockSpace, target: int, place: Place) -> float:
         width, of_stage = len(space.candidates), self.seconds[place.stage : place.stage + 1]

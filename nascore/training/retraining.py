@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from nascore import data
 from nascore.base.errors import ConfigError
 from nascore.base.processes import team
+from nascore.base.ranges import Cells, Channels, NonNegative, Positions, Probability, Stages
 from nascore.networks.auxiliary import with_auxiliary
 from nascore.networks.baselines import BASELINES
 from nascore.networks.benchmark_cells import BenchmarkCell
@@ -37,21 +38,18 @@ class TrainingSettings(DataSettings, SgdSettings):
 
     network: Literal["cells", "lenet", "vgg16", "resnet18"] = "cells"
     genotype: Genotype | BenchmarkCell | Stack | BlockGenotype | None = None
-    cells: int = 20
-    channels: int = 36
-    reductions: tuple[int, ...] | None = None
+    cells: Cells = 20
+    channels: Channels = 36
+    reductions: Positions | None = None
     stem: Literal["cifar", "stride2", "imagenet"] = "cifar"
-    stages: tuple[int, ...] = (8, 8, 8)  # blocks in each stage of a network of blocks
-    auxiliary_weight: float = 0.0  # of the auxiliary head's loss; 0: no head
-    drop_path: float = 0.0  # probability of being dropped, at the end of a ramp from 0
-    dropout: float = 0.0  # probability of being dropped, of a feature before the classifier of a network of blocks
-    label_smoothing: float = 0.0
+    stages: Stages = (8, 8, 8)  # blocks in each stage of a network of blocks
+    auxiliary_weight: NonNegative = 0.0  # of the auxiliary head's loss; 0: no head
+    drop_path: Probability = 0.0  # probability of being dropped, at the end of a ramp from 0
+    dropout: Probability = 0.0  # of a feature before the classifier of a network of blocks, with no ramp
+    label_smoothing: Probability = 0.0
 
     def validate(self) -> None:
         super().validate()
-        self.require(0 <= self.drop_path < 1, "drop_path", "at least 0 and below 1")
-        self.require(0 <= self.dropout < 1, "dropout", "at least 0 and below 1")
-        self.require(0 <= self.label_smoothing < 1, "label_smoothing", "at least 0 and below 1")
         if self.network == "cells" and isinstance(self.genotype, BenchmarkCell):
             self._check_benchmark()
         if self.network == "cells" and isinstance(self.genotype, Stack):

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import torch
 
-from nascore.base import override
+from nascore.base import override, ranges
 from nascore.derivation import Derivation
 from nascore.recipes import Recipe, darts
 
@@ -20,9 +20,9 @@ class Perturbation(Derivation):
     Between decisions, one in every cell type, the supernet is trained on for `fine_tuning` epochs.
     """
 
-    inputs: int = 2
-    fine_tuning: int = 10  # code
-    learning_rate: float = 0.0025  # code: a tenth of the search's, from which it falls
+    inputs: ranges.Count = 2
+    fine_tuning: ranges.Rest = 10  # code
+    learning_rate: ranges.Positive = 0.0025  # code: a tenth of the search's, from which it falls
 
     needs_search: ClassVar[bool] = True
 

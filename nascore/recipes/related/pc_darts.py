@@ -5,11 +5,12 @@ public code ("code").
 """
 
 from functools import cache, partial
+from typing import Annotated
 
 import torch
 from torch.nn import functional as F
 
-from nascore.base import override
+from nascore.base import override, ranges
 from nascore.recipes import Recipe, darts
 from nascore.relaxations import ANYWHERE, EdgeWeights, Softmax
 from nascore.spaces import CellSpace
@@ -42,11 +43,11 @@ class PartialCell(FastSearchCell):
 class PartialCellSpace(CellSpace):
     """The DARTS space, its mixed operations on 1/`parts` of the channels (the paper's K)."""
 
-    parts: int = 4
+    parts: Annotated[int, ranges.Range(2, 4096)] = 4
 
     def validate(self):
         super().validate()
-        self.require(self.parts >= 2 and self.channels % (2 * self.parts) == 0, "parts", "2 or more, of even width")
+        self.require(self.channels % (2 * self.parts) == 0, "parts", "of even width")
 
     def supernet(self, in_channels, classes):
         return FastCellSupernet(self, in_channels, classes, cell=partial(PartialCell, parts=self.parts))
@@ -61,7 +62,7 @@ def into_other_nodes(edges, device):
 class EdgeNormalised(Softmax):
     """softmax(alpha) of each edge, times the softmax of beta over the edges into the same node."""
 
-    beta_std: float = 1e-3  # code
+    beta_std: ranges.NonNegative = 1e-3  # code
 
     def parameters(self, context, generator):
         return {"beta": self.beta_std * torch.randn(len(context.edges), 1, generator=generator)}
