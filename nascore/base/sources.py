@@ -99,10 +99,9 @@ class _Walk:
             return [f"{_root(kind)}:{kind.__name__}"]  # no more: libraries rearrange
         if not (functions := list(_functions(kind))):
             self.module(kind.__module__)
-        counted = {each.name for each in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else set()
-        if "<" in kind.__qualname__ or not functions:  # made by a function, or nothing says in which cell
-            counted |= {name for name in vars(kind) if name[:2] != "__"}
-        held = {name: each for name, each in vars(kind).items() if name in counted}
+        fields = {each.name for each in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else set()
+        made = "<" in kind.__qualname__ or not functions  # by a function, or nothing says in which cell
+        held = {name: each for name, each in vars(kind).items() if name in fields or (made and name[:2] != "__")}
         return [place(kind), *map(self.value, (*kind.__bases__, *functions, held))]
 
     def function(self, function: types.FunctionType) -> list[str]:
@@ -135,9 +134,9 @@ class _Walk:
 
     def module(self, name: str) -> None:
         """Find the source of a module, which need not be imported, if it is a reader's own."""
-        file = getattr(spec := _spec(name) if self.owns(name) else None, "origin", None) or ""
-        if spec and self.owns(name, file) and Path(file).is_file():
-            self.source(file, vars(sys.modules[name]) if name in sys.modules else {"__package__": spec.parent})
+        spec = _spec(name)
+        if spec and spec.origin and self.owns(name, spec.origin) and Path(spec.origin).is_file():
+            self.source(spec.origin, vars(sys.modules[name]) if name in sys.modules else {"__package__": spec.parent})
 
     def reads(self, code: types.CodeType, scope: dict[str, Any]) -> list[str]:
         """The global names that code reads, but does not set itself, with what stands for their values."""
@@ -205,10 +204,9 @@ def _functions(kind: type) -> Iterator[types.FunctionType]:
     """A class's methods, also those that were put in from elsewhere, but not those that `dataclass` wrote."""
     for each in vars(kind).values():
         part = getattr(each, "fget", None) or getattr(each, "func", None) or getattr(each, "__func__", each)
-        if isinstance(part, types.FunctionType):
-            code = getattr(inspect.unwrap(part), "__code__", None)
-            if code is None or (code.co_filename, code.co_name) not in _DATACLASS:
-                yield part
+        code = getattr(inspect.unwrap(part) if isinstance(part, types.FunctionType) else None, "__code__", None)
+        if code and (code.co_filename, code.co_name) not in _DATACLASS:
+            yield part
 
 
 def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
@@ -220,10 +218,9 @@ def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
 
 def _key(code: types.CodeType) -> str:
     """What code does, wherever it is written."""
-    inner = [_key(each) for each in code.co_consts if isinstance(each, types.CodeType)]
-    plain = [each for each in code.co_consts if not isinstance(each, types.CodeType)]
-    plain = [sorted(map(repr, each)) if isinstance(each, frozenset) else each for each in plain]
-    return _digest(repr((code.co_name, code.co_code, code.co_names, code.co_varnames, plain)), *inner)
+    consts = [_key(each) if isinstance(each, types.CodeType) else each for each in code.co_consts]
+    shown = [repr(sorted(map(repr, each)) if isinstance(each, frozenset) else each) for each in consts]
+    return _digest(repr((code.co_name, code.co_code, code.co_names, code.co_varnames)), *shown)
 
 
 def _root(value: Any) -> str:
