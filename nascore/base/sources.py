@@ -201,12 +201,13 @@ def _imported(file: str, scope: dict[str, Any], compiled: frozenset[str]) -> lis
 
 
 def _functions(kind: type) -> Iterator[types.FunctionType]:
-    """A class's methods, also those that were put in from elsewhere, but not those that `dataclass` wrote."""
+    """A class's methods, also those that were put in from elsewhere, but not those that `dataclass` wrote or `enum`."""
     for each in vars(kind).values():
         part = getattr(each, "fget", None) or getattr(each, "func", None) or getattr(each, "__func__", each)
-        code = getattr(inspect.unwrap(part) if isinstance(part, types.FunctionType) else None, "__code__", None)
-        if code and (code.co_filename, code.co_name) not in _DATACLASS:
-            yield part
+        if isinstance(part, types.FunctionType) and _root(part) not in sys.stdlib_module_names:
+            code = getattr(inspect.unwrap(part), "__code__", part.__code__)
+            if (code.co_filename, code.co_name) not in _DATACLASS:
+                yield part
 
 
 def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
