@@ -127,7 +127,8 @@ def _testing(folder: Path, train: StreamedDataset) -> StreamedDataset:
 
 def _dataset(folder: Path, classes: dict[str, list[str]], info: Info, reader: Reader) -> StreamedDataset:
     items = tuple(str(folder / name) for names in classes.values() for name in names)
-    labels = [info.class_names.index(kind) for kind, names in classes.items() for _ in names]
+    numbers = {kind: number for number, kind in enumerate(info.class_names)}
+    labels = [numbers[kind] for kind, names in classes.items() for _ in names]
     return StreamedDataset(items, torch.tensor(labels), info, reader)
 
 
