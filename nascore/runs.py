@@ -18,7 +18,7 @@ import torch
 from tqdm import tqdm
 
 from nascore.base import paths
-from nascore.base.errors import ConfigError, RunError, shortened
+from nascore.base.errors import ConfigError, DataError, RunError, shortened
 from nascore.base.files import atomic_write
 from nascore.base.processes import join, team
 from nascore.recipes.recipe import Recipe
@@ -87,14 +87,19 @@ def run(
     _check_arguments(device, fresh, root, data_root, wait, threads)
     recipe, seed, after = _recipe(recipe), _seed(seed), _before(after)
     settings: Any = recipe.at(profile, **overrides)
-    data = settings.fingerprint(data_root) if isinstance(settings, DataSettings) else None
+    data, missing = _data(settings, data_root)
     before = predecessor(after) if after else None
-    asked = Identity(recipe.name, recipe.paper, profile, seed, settings, data, before)
-    folder = Path(root or paths.root() / "runs") / asked.name
+    asked = Identity(recipe.name, recipe.paper, profile, seed, settings, data, before, at_hand=missing is None)
+    folder = (root := Path(root or paths.root() / "runs")) / asked.name
     committed = [paths.committed_runs() / name for name in (asked.name, asked.unsealed_name)]
     passed_over = fresh if isinstance(fresh, bool) else seed in fresh
     places = [] if recompute else [folder] if passed_over else [*committed, folder]
     found = next((place for place in places if is_finished(place)), None)
+    if missing:
+        roots = [] if recompute else [root] if passed_over else [paths.committed_runs(), root]
+        found = found or asked.elsewhere(roots)
+        if not found:
+            raise missing
     if found is None or team().size > 1:  # a record is read whatever device was asked for
         target = find_device(str(device))
         found = join(target).agree(found)
@@ -151,6 +156,14 @@ def _check_arguments(device: Any, fresh: Any, root: Any, data_root: Any, wait: A
     _require(root is None or isinstance(root, (str, os.PathLike)), "root", path, root)
     _require(data_root is None or isinstance(data_root, (str, os.PathLike)), "data_root", path, data_root)
     _require(number, "wait", "a number of seconds from 0 on", wait)
+
+
+def _data(settings: Any, root: str | Path | None) -> tuple[dict[str, Any] | None, DataError | None]:
+    """The fingerprint of the images, and what is wrong where they cannot be had."""
+    try:
+        return settings.fingerprint(root) if isinstance(settings, DataSettings) else None, None
+    except DataError as error:
+        return None, error
 
 
 def _recipe(given: Recipe | str) -> Recipe:

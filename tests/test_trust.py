@@ -120,7 +120,9 @@ def test_committed_records_of_the_version_before_are_found(tmp_path, monkeypatch
     monkeypatch.setattr(paths, "committed_runs", lambda: tmp_path)
     asked = []
     identity = nascore.runs.Identity
-    monkeypatch.setattr(nascore.runs, "Identity", lambda *given: asked.append(identity(*given)) or asked[-1])
+    monkeypatch.setattr(
+        nascore.runs, "Identity", lambda *given, **named: asked.append(identity(*given, **named)) or asked[-1]
+    )
     compute(finished.path.parent)
     folder = tmp_path / asked[0].unsealed_name
     shutil.copytree(finished.path, folder)
@@ -212,6 +214,16 @@ def test_other_images_are_another_run(images, tmp_path):
     there = [trained("images", data_root=tmp_path / root) for root in ("a", "b")]
     assert there[0].config["data"] == first.config["data"] and there[1].config["data"] == second.config["data"]
     assert there[0].path != there[1].path
+
+
+def test_a_record_of_images_that_are_not_here_can_be_read(images, tmp_path):
+    settings = {"dataset": "folder:images", "train_images": None, "test_images": None, "image_size": 8}
+    found = compute(tmp_path / "runs", data_root=images().parent, **settings)
+    there = {"data_root": tmp_path / "nowhere"}
+    assert compute(tmp_path / "runs", **there, **settings).path == found.path
+    for changes in ({"seed": 1}, {"epochs": 1}, {"recompute": True}):
+        with pytest.raises(nascore.DataError):
+            compute(tmp_path / "runs", **there, **(settings | changes))
 
 
 # -- threads ---------------------------------------------------------------------------------------------------------

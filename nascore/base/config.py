@@ -138,8 +138,12 @@ def from_dict(data: Any) -> Any:
     kind = _kind(data["type"])
     names = data.keys() - {"type"} - ({"source"} if sources.outside(kind) else set())
     given = {name: from_dict(value) for name, value in data.items() if name in names}
+    fields = {field.name: field for field in dataclasses.fields(kind)}
     for name in given:
-        choose(f"{kind.__name__} setting", name, {field.name: field for field in dataclasses.fields(kind)})
+        choose(f"{kind.__name__} setting", name, fields)
+    missing = [name for name in fields if name not in given and _default(fields[name]) is dataclasses.MISSING]
+    if missing:
+        raise ConfigError(f"{kind.__name__} lacks {', '.join(missing)}: give all settings that have no default")
     return kind(**given)
 
 

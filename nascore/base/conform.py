@@ -41,7 +41,7 @@ def conform(value: Any, hint: Any, where: str, within: Range = ANY) -> Any:
 def _words(value: Any, within: Range) -> str:
     if isinstance(value, tuple):
         return f"have {within} items"
-    return f"be finite and {within}" if value not in ANY and within != ANY else f"be {within}"
+    return f"be {ANY} and {within}" if value not in ANY and within != ANY else f"be {within}"
 
 
 def _unwrapped(hint: Any, within: Range = ANY) -> tuple[Any, Range]:
@@ -94,8 +94,8 @@ def _conform_tuple(value: Any, items: tuple[Any, ...], hint: Any, where: str) ->
 
 
 def _wrong_type(value: Any, hint: Any, where: str) -> ConfigError:
-    ranges = f" ({said})" if (said := ", ".join(ranges_of(hint))) else ""
-    return ConfigError(f"{where} must be {spelled(hint)}{ranges}, not {shortened(value)} ({type(value).__name__})")
+    allowed = f"; allowed: {said}" if (said := ", ".join(ranges_of(hint))) else ""
+    return ConfigError(f"{where} must be {spelled(hint)}, not {shortened(value)} ({type(value).__name__}){allowed}")
 
 
 def spelled(hint: Any) -> str:

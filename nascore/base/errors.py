@@ -32,5 +32,5 @@ def shortened(data: Any) -> str:
     try:
         text = repr(data)
     except Exception:  # a number of too many digits, or whatever else an object does
-        text = f"a {type(data).__name__} that cannot be shown"
+        text = f"a value of type {type(data).__name__} that cannot be shown"
     return text if len(text) <= 80 else text[:77] + "..."

@@ -8,16 +8,18 @@ import math
 from dataclasses import KW_ONLY, dataclass
 from typing import Annotated, Any
 
+LARGEST = 3e38  # all but what float32 has at most: torch refuses more
+
 
 @dataclass(frozen=True)
 class Range:
-    """Finite numbers from `low` to `high`, or strictly between `above` and `below`; without any of these, all.
+    """Numbers from `low` to `high`, or strictly between `above` and `below`; by default all that are finite in float32.
 
     Of a tuple it is the number of items. `why` says what an end is for, where that is not plain.
     """
 
-    low: float = -math.inf
-    high: float = math.inf
+    low: float = -LARGEST
+    high: float = LARGEST
     _: KW_ONLY
     above: float = -math.inf
     below: float = math.inf
@@ -31,16 +33,17 @@ class Range:
 
     def __str__(self) -> str:
         ends = {"at least": self.low, "above": self.above, "at most": self.high, "below": self.below}
-        said = ["even"] * self.even + [f"{word} {end}" for word, end in ends.items() if math.isfinite(end)]
-        words = f"{self.low}" if self.low == self.high else " and ".join(said) or "finite"
+        said = ["even"] * self.even + [f"{word} {end}" for word, end in ends.items() if abs(end) < LARGEST]
+        words = f"{self.low}" if self.low == self.high else " and ".join(said) or "finite in float32"
         return f"{words} ({self.why})" if self.why else words
 
 
-ANY = Range()  # that is finite
+ANY = Range()
 
 # reals
 Finite = Annotated[float, ANY]
 Positive = Annotated[float, Range(above=0)]
+Rate = Annotated[float, Range(above=0, high=1e15)]  # of learning; Adam divides it by as little as 1e-16
 NonNegative = Annotated[float, Range(0)]
 Fraction = Annotated[float, Range(above=0, high=1)]
 Probability = Annotated[float, Range(0, below=1)]  # of being dropped: of 1, nothing would be left
@@ -61,4 +64,4 @@ Count = Annotated[int, Range(1, 100)]  # operations on an edge, edges into a nod
 
 # images
 Images = Annotated[int, Range(1, 1_000_000_000)]
-Pixels = Annotated[int, Range(1, 4096)]  # a side
+Pixels = Annotated[int, Range(1, 1024)]  # a side

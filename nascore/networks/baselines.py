@@ -36,6 +36,8 @@ def vgg16(classes: int = 10, in_channels: int = 3, image_size: int = 224) -> nn.
     """torchvision's VGG16; its first convolution is replaced where images have other than 3 channels."""
     from torchvision.models import vgg16 as make
 
+    if image_size < 32:
+        raise ConfigError(f"VGG16 needs images of at least 32x32 pixels, not {image_size}x{image_size}")
     network = make(num_classes=classes)
     if in_channels != 3:
         network.features[0] = nn.Conv2d(in_channels, 64, 3, padding=1)

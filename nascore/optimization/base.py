@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nascore.base.answers import Answer
-from nascore.base.ranges import Fraction, Momentum, NonNegative, Positive, Rest
+from nascore.base.ranges import Fraction, Momentum, NonNegative, Positive, Rate, Rest
 from nascore.optimization.gradients import constant, frozen_statistics, gradients_of, or_zeros
 from nascore.relaxations.architecture import Architecture
 from nascore.spaces.base import Space
@@ -59,7 +59,7 @@ class Optimization(Answer):
 
     train_fraction: Fraction = 0.5  # of the training images, for the weights; the rest is for alpha and for validation
     warm_up: Rest = 0  # epochs, the first ones, in which only the weights are trained
-    learning_rate: Positive = 3e-4
+    learning_rate: Rate = 3e-4
     betas: tuple[Momentum, Momentum] = (0.5, 0.999)
     weight_decay: NonNegative = 1e-3
     gradient_clip: Positive | None = None  # the largest norm of alpha's gradient; None: as it comes

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import torch
 
 from nascore.base.answers import Answers
-from nascore.base.ranges import Momentum, NonNegative, Positive, Range, Steps
+from nascore.base.ranges import Momentum, NonNegative, Range, Rate, Steps
 from nascore.optimization.base import Batch, Optimization, Problem, Step, Stepper
 from nascore.optimization.budgets import Budget
 from nascore.optimization.proximal_gradient import ProximalGradient
@@ -19,7 +19,7 @@ class Proximal(Optimization):
     by one backward pass: what DSO-NAS calls not splitting the training images. Scales have no weight decay.
     """
 
-    learning_rate: Positive = 0.1
+    learning_rate: Rate = 0.1
     weight_decay: Annotated[float, Range(0, 0, why="what pulls scales to 0 is the penalty")] = 0.0
     penalty: NonNegative = 1e-3
     momentum: Momentum = 0.9

@@ -1,21 +1,26 @@
 """What a run is: all that decides its result, the name that follows from that, and whether a record is of it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from nascore.base import paths, sources
 from nascore.base.config import Settings, digest, to_dict
 from nascore.base.errors import RunError, shortened
-from nascore.records.record import RECORD_VERSION, UNSEALED, WEIGHTS, Run
+from nascore.records.record import RECORD_VERSION, UNSEALED, WEIGHTS, Run, load_run
 
 _COMPARED = ("recipe", "profile", "seed", "record_version", "data", "after", "operations", "name")
 
 
 @dataclass(frozen=True)
 class Identity:
-    """`data` is the fingerprint of the images, None for a task without; `after` what `predecessor` says."""
+    """`data` is the fingerprint of the images, None for a task without; `after` what `predecessor` says.
+
+    Where the images are not on this machine (`at_hand`), records of theirs can still be read.
+    """
 
     recipe: str
     paper: str
@@ -24,18 +29,27 @@ class Identity:
     settings: Settings
     data: dict[str, Any] | None = None
     after: dict[str, str] | None = None
+    at_hand: bool = True
 
     @property
     def name(self) -> str:
         """The folder of the run; defaults are left out of its hash, so that a new setting leaves old records theirs."""
-        return self._named(RECORD_VERSION, self._made_from())
+        return self._name(RECORD_VERSION, self._made_from())
 
     @property
     def unsealed_name(self) -> str:
         """The name that the same run's record of the version before has."""
         found = self._made_from()
         operations = {"operations": found["operations"]} if "operations" in found else None
-        return self._named(UNSEALED, *filter(None, (operations, self.after)))
+        return self._name(UNSEALED, *filter(None, (operations, self.after)))
+
+    def elsewhere(self, roots: Iterable[Path]) -> Path | None:
+        """The finished record that is this run's but for images that are not at hand, if one of the folders has it."""
+        for folder in (path for root in roots for path in sorted(root.glob(self._named("*")))):
+            with suppress(RunError):
+                self.check(load_run(folder))
+                return folder
+        return None
 
     def config(self) -> dict[str, Any]:
         """All of it as plain JSON types, defaults too."""
@@ -48,6 +62,8 @@ class Identity:
         found, asked = run.config, self.config()
         if found["record_version"] == UNSEALED:
             asked |= {"record_version": UNSEALED, "data": None, "operations": None, "name": None}
+        if not self.at_hand:
+            asked |= {"data": found.get("data"), "name": found.get("name")}
         pairs = [(name, found.get(name), asked.get(name)) for name in _COMPARED]
         differing = [(name, there, here) for name, there, here in pairs if there != here]
         settings = list(_differing(found["settings"], asked["settings"]))
@@ -70,9 +86,12 @@ class Identity:
         found = {"operations": operations, "data": self.data, "after": self.after}
         return {name: value for name, value in found.items() if value}
 
-    def _named(self, *decides: Any) -> str:
+    def _name(self, *decides: Any) -> str:
         whole = [self.recipe, self.seed, to_dict(self.settings, defaults=False), *decides]
-        return f"{self.recipe}-{self.profile}-s{self.seed}-{digest(whole)}"
+        return self._named(digest(whole))
+
+    def _named(self, end: str) -> str:
+        return f"{self.recipe}-{self.profile}-s{self.seed}-{end}"
 
 
 def predecessor(run: Run) -> dict[str, str]:

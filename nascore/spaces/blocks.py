@@ -43,6 +43,8 @@ class BlockSpace(Space):
         chosen = set(self.candidates)
         distinct = bool(chosen) and chosen <= set(CANDIDATES) and len(chosen) == len(self.candidates)
         self.require(distinct, "candidates", f"different names out of {', '.join(CANDIDATES)}")
+        wide_enough = self.channels > 1 or self.stem != "imagenet"  # whose first convolution has half as many
+        self.require(wide_enough, "channels", "at least 2 with the stem 'imagenet'")
 
     @property
     def output(self) -> int:

@@ -50,6 +50,8 @@ class TrainingSettings(DataSettings, SgdSettings):
 
     def validate(self) -> None:
         super().validate()
+        wide_enough = self.channels > 1 or self.stem != "imagenet"  # whose first convolution has half as many
+        self.require(wide_enough, "channels", "at least 2 with the stem 'imagenet'")
         if self.network == "cells" and isinstance(self.genotype, BenchmarkCell):
             self._check_benchmark()
         if self.network == "cells" and isinstance(self.genotype, Stack):

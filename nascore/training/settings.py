@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from nascore import data
 from nascore.base.config import Settings
-from nascore.base.ranges import Epochs, Fraction, Images, Momentum, NonNegative, Pixels, Positive, Range
+from nascore.base.errors import ConfigError
+from nascore.base.ranges import Epochs, Fraction, Images, Momentum, NonNegative, Pixels, Positive, Range, Rate
 from nascore.data.voices import SHORTEST_CLIP
 
 Precision = Literal["float32", "bfloat16"]
@@ -28,9 +29,9 @@ class DataSettings(Settings):
     )
     clip_seconds: Annotated[float, Range(SHORTEST_CLIP, 3600)] = 3.0  # of each spectrogram, for voices
     speakers: Annotated[int, Range(2, 1_000_000)] | None = None  # of voices: those heard most equally long; None: all
-    batch_size: Annotated[int, Range(1, 65_536)]
+    batch_size: Annotated[int, Range(2, 65_536, why="BatchNorm needs two images")]
     augment: bool = True  # crop and flip as the data set allows
-    cutout: Annotated[int, Range(0, 4096)] = 0  # pixels, the side of the square; 0: none
+    cutout: Annotated[int, Range(0, 1024)] = 0  # pixels, the side of the square; 0: none
 
     def validate(self) -> None:
         super().validate()
@@ -60,7 +61,15 @@ class DataSettings(Settings):
         indices: Tensor | None = None,
         share: data.Share = data.WHOLE,
     ) -> data.AnyBatches:
-        """Shuffled and augmented batches of some of the images; a last one of a single image joins the one before."""
+        """Shuffled and augmented batches of some of the images; a last one of a single image joins the one before.
+
+        Raises `ConfigError` where there are fewer than two.
+        """
+        if (count := len(images) if indices is None else len(indices)) < 2:
+            raise ConfigError(
+                f"{count} of {len(images)} images to train on, and BatchNorm needs two: give more `train_images`, or "
+                "another `optimization__train_fraction`"
+            )
         return data.batches(
             images,
             self.batch_size,
@@ -78,8 +87,10 @@ class SgdSettings(Settings):
     """SGD with momentum, weight decay, gradient clipping and a learning rate that falls epoch by epoch."""
 
     epochs: Epochs
-    learning_rate: Positive
-    final_learning_rate: NonNegative = 0.0  # where the cosine and the line end, after the last epoch
+    learning_rate: Rate
+    final_learning_rate: Annotated[float, Range(0, 1e15)] = (
+        0.0  # where the cosine and the line end, after the last epoch
+    )
     schedule: Literal["cosine", "linear", "exponential", "step", "restarts"] = "cosine"
     decay: Fraction = 0.97  # factor of the exponential schedule, an epoch, and of the one in steps, a step
     step_epochs: Epochs = 30  # of the schedule in steps

@@ -22,7 +22,7 @@ class Perturbation(Derivation):
 
     inputs: ranges.Count = 2
     fine_tuning: ranges.Rest = 10  # code
-    learning_rate: ranges.Positive = 0.0025  # code: a tenth of the search's, from which it falls
+    learning_rate: ranges.Rate = 0.0025  # code: a tenth of the search's, from which it falls
 
     needs_search: ClassVar[bool] = True
 
