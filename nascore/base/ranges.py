@@ -43,7 +43,7 @@ ANY = Range()
 # reals
 Finite = Annotated[float, ANY]
 Positive = Annotated[float, Range(above=0)]
-Rate = Annotated[float, Range(above=0, high=1e15)]  # of learning; Adam divides it by as little as 1e-16
+Rate = Annotated[float, Range(above=0, high=1e20)]  # of learning; Adam divides it by as little as 1e-16
 NonNegative = Annotated[float, Range(0)]
 Fraction = Annotated[float, Range(above=0, high=1)]
 Probability = Annotated[float, Range(0, below=1)]  # of being dropped: of 1, nothing would be left

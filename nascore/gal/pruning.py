@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from nascore.base.config import from_dict
 from nascore.base.errors import ConfigError
 from nascore.base.processes import check_alone
-from nascore.base.ranges import Momentum, NonNegative, Probability, Range, Rate, Steps
+from nascore.base.ranges import Momentum, NonNegative, Probability, Range, Steps
 from nascore.data import Info
 from nascore.gal.game import Discriminator, adversarial_loss, discriminator_loss, imitation_loss
 from nascore.gal.masked import MaskedNetwork
@@ -34,6 +34,7 @@ from nascore.training.evaluation import autocast, evaluate, evaluation_batches, 
 from nascore.training.retraining import TrainingSettings, load_weights
 from nascore.training.settings import DataSettings, SgdSettings
 
+_Ratio = Annotated[float, Range(above=0, high=1e16)]  # of two rates
 _Layers = Annotated[tuple[Annotated[int, Range(1, 65_536)], ...], Range(0, 100)]
 
 
@@ -53,9 +54,9 @@ class GalSettings(DataSettings, SgdSettings):
     noise: Probability = 0.0  # z of equation 5: dropout before the classifier, in the generator's step alone
     hidden: _Layers = (128, 256, 128)  # the discriminator's hidden units
     activation: bool = True  # ReLUs between its layers
-    discriminator_rate: Rate = 1.0  # its learning rate, in units of the weights'
+    discriminator_rate: _Ratio = 1.0  # its learning rate, in units of the weights'
     mask_start: Literal["one", "normal"] = "one"  # 1, or a standard normal (Code: GAL)
-    mask_rate: Rate = 1.0  # the masks' learning rate, in units of the weights'
+    mask_rate: _Ratio = 1.0  # the masks' learning rate, in units of the weights'
     mask_momentum: Momentum | Literal["fista"] = "fista"  # as in Code: GAL; starts anew when the learning rate changes
     mask_interval: Steps = 1  # steps between two of the masks, each on the last batch's gradient
     nonnegative: bool = True  # masks below 0 become 0 (Code: GAL)

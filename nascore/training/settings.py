@@ -88,7 +88,7 @@ class SgdSettings(Settings):
 
     epochs: Epochs
     learning_rate: Rate
-    final_learning_rate: Annotated[float, Range(0, 1e15)] = (
+    final_learning_rate: Annotated[float, Range(0, 1e20)] = (
         0.0  # where the cosine and the line end, after the last epoch
     )
     schedule: Literal["cosine", "linear", "exponential", "step", "restarts"] = "cosine"
