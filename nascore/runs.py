@@ -6,6 +6,7 @@
 import math
 import numbers
 import os
+import re
 import threading
 import time
 from collections.abc import Collection, Iterator
@@ -109,7 +110,7 @@ def run(
         threads = threads or (1 if profile in SMALL else torch.get_num_threads())
         with _alone(wait, threads), locked(folder, wait) if team().leads else nullcontext():
             if not (done := team().agree(is_finished(folder))):  # else by whoever held the lock
-                with seeded(seed, target):
+                with seeded(seed, target), _memory_told(folder):
                     task = settings.start(target, seed, data_root, after)
                     _compute(RunFolder(folder, asked.config(), target, team()), task, progress)
             team().agree(None)  # nobody goes on before the record is there
@@ -164,6 +165,20 @@ def _data(settings: Any, root: str | Path | None) -> tuple[dict[str, Any] | None
         return settings.fingerprint(root) if isinstance(settings, DataSettings) else None, None
     except DataError as error:
         return None, error
+
+
+@contextmanager
+def _memory_told(folder: Path) -> Iterator[None]:
+    """Turn what Python and torch raise where there is no more memory into a `RunError`."""
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not re.search("out of memory|can't allocate memory", str(error)):
+            raise
+        raise RunError(
+            f"{paths.shown(folder)} needs more memory than there is; what was checkpointed is safe. Take a smaller "
+            "batch_size, fewer channels or smaller images, or a machine with more"
+        ) from error
 
 
 def _recipe(given: Recipe | str) -> Recipe:

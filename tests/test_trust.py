@@ -268,6 +268,32 @@ def test_a_run_goes_on_with_the_threads_that_it_was_begun_with(tmp_path, monkeyp
     assert torch.get_num_threads() == began
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8e12 bytes"),
+    ],
+)
+def test_want_of_memory_is_told(error, tmp_path, monkeypatch):
+    def run_epoch(self):
+        raise error
+
+    monkeypatch.setattr(Training, "run_epoch", run_epoch)
+    with pytest.raises(RunError, match="needs more memory than there is"):
+        compute(tmp_path)
+
+
+def test_other_errors_are_left_as_they_are(tmp_path, monkeypatch):
+    def run_epoch(self):
+        raise RuntimeError("a reader's own")
+
+    monkeypatch.setattr(Training, "run_epoch", run_epoch)
+    with pytest.raises(RuntimeError, match="a reader's own"):
+        compute(tmp_path)
+
+
 # -- leftovers, and ways out -----------------------------------------------------------------------------------------
 
 
