@@ -126,8 +126,8 @@ def test_the_record_is_complete(undisturbed):
 
 def test_the_name_follows_everything_that_decides_the_result(tmp_path, monkeypatch):
     names = []
-    monkeypatch.setattr(runs, "_compute", lambda folder, *_: names.append(folder.path.name))
-    monkeypatch.setattr(runs, "load_run", lambda path: None)
+    monkeypatch.setattr(runs.one, "_compute", lambda folder, *_: names.append(folder.path.name))
+    monkeypatch.setattr(runs.one, "load_run", lambda path: None)
     for overrides in ({}, {"seed": 1}, {"learning_rate": 0.5}, {"optimization__betas": (0.9, 0.9)}):
         compute("search", tmp_path, **overrides)
     monkeypatch.setattr(identity, "RECORD_VERSION", 1000)
@@ -470,8 +470,8 @@ def test_a_genotype_by_name_or_as_a_string(tmp_path):
     assert found.genotype == cell and quick(tmp_path, genotype=cell, **settings).path == found.path
     config = []
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(runs, "_compute", lambda folder, *_: config.append(folder.config))
-        patched.setattr(runs, "load_run", lambda path: None)
+        patched.setattr(runs.one, "_compute", lambda folder, *_: config.append(folder.config))
+        patched.setattr(runs.one, "load_run", lambda path: None)
         quick(tmp_path, network="cells", genotype="DARTS_V2")
     assert config[0]["settings"]["genotype"] == PUBLISHED["DARTS_V2"].to_dict()
 
@@ -535,7 +535,7 @@ def test_a_folder_that_cannot_be_set_aside_is_named(tmp_path, monkeypatch):
         raise PermissionError("denied")
 
     found = quick(tmp_path)
-    monkeypatch.setattr(runs.Path, "rename", denied)
+    monkeypatch.setattr(runs.one.Path, "rename", denied)
     with pytest.raises(RunError, match=f"cannot be set aside as {found.name}.replaced"):
         quick(tmp_path, recompute=True)
 
@@ -574,7 +574,7 @@ def test_committed_records_are_found_unless_a_fresh_run_is_asked_for(undisturbed
 
 
 def test_a_record_that_is_too_large_is_not_committed(undisturbed, monkeypatch):
-    monkeypatch.setattr(runs, "MAX_COMMITTED", 100)
+    monkeypatch.setattr(runs.kept, "MAX_COMMITTED", 100)
     with pytest.raises(RunError, match="a committed one has at most"):
         runs.keep(undisturbed["search"])
 

@@ -119,7 +119,7 @@ def test_committed_records_of_the_version_before_are_found(tmp_path, monkeypatch
     """As version 3 wrote them: no digest, no name, no data, and a name that data are no part of."""
     monkeypatch.setattr(paths, "committed_runs", lambda: tmp_path)
     asked = []
-    identity = nascore.runs.Identity
+    identity = nascore.runs.asked.Identity
     monkeypatch.setattr(
         nascore.runs, "Identity", lambda *given, **named: asked.append(identity(*given, **named)) or asked[-1]
     )
@@ -244,7 +244,7 @@ def test_threads_of_one_process_take_turns(tmp_path):
 
 
 def test_a_thread_that_may_not_wait_is_told(tmp_path):
-    with nascore.runs._alone(0, 1):
+    with nascore.runs.one._alone(0, 1):
         told = []
 
         def other():

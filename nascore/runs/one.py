@@ -1,11 +1,9 @@
-"""Runs: the one call that notebooks, batch jobs and tests share.
+"""The one call that notebooks, batch jobs and tests share.
 
 `run` computes a recipe in a folder of its own, checkpoint by checkpoint, and reads it back when it is there already.
 """
 
 import math
-import numbers
-import os
 import re
 import threading
 import time
@@ -19,20 +17,15 @@ import torch
 from tqdm import tqdm
 
 from nascore.base import paths
-from nascore.base.errors import ConfigError, DataError, RunError, shortened
-from nascore.base.files import atomic_write
+from nascore.base.errors import RunError
 from nascore.base.processes import join, team
 from nascore.recipes.recipe import Recipe
-from nascore.recipes.registry import find
 from nascore.records.checkpoints import RunFolder, Task, leftovers, locked, sweep
 from nascore.records.environment import find_device, seeded
-from nascore.records.identity import Identity, predecessor
 from nascore.records.journal import Call, note
-from nascore.records.record import REPLACED, RESULT, WEIGHTS, Run, is_finished, load_run
-from nascore.training.settings import DataSettings
+from nascore.records.record import REPLACED, Run, is_finished, load_run
+from nascore.runs.asked import ask, require
 
-MAX_COMMITTED = 200 * 1024  # bytes of one committed record
-MAX_SEED = 2**64 - 1  # the largest that torch's generators take
 MAX_THREADS = 1024
 SMALL = ("smoke", "demo")  # the profiles whose steps are too small to be shared out
 
@@ -85,22 +78,9 @@ def run(
     or broken data, and `RunError` where the run cannot go on: another process computes it, the loss is no longer
     finite, the disk is full, `after` is no finished run.
     """
-    _check_arguments(device, fresh, root, data_root, wait, threads)
-    recipe, seed, after = _recipe(recipe), _seed(seed), _before(after)
-    settings: Any = recipe.at(profile, **overrides)
-    data, missing = _data(settings, data_root)
-    before = predecessor(after) if after else None
-    asked = Identity(recipe.name, recipe.paper, profile, seed, settings, data, before, at_hand=missing is None)
-    folder = (root := Path(root or paths.root() / "runs")) / asked.name
-    committed = [paths.committed_runs() / name for name in (asked.name, asked.unsealed_name)]
-    passed_over = fresh if isinstance(fresh, bool) else seed in fresh
-    places = [] if recompute else [folder] if passed_over else [*committed, folder]
-    found = next((place for place in places if is_finished(place)), None)
-    if missing:
-        roots = [] if recompute else [root] if passed_over else [paths.committed_runs(), root]
-        found = found or asked.elsewhere(roots)
-        if not found:
-            raise missing
+    _check_arguments(device, wait, threads)
+    asked = ask(recipe, profile, seed, fresh, recompute, after, root, data_root, overrides)
+    folder, found = asked.folder, asked.found
     if found is None or team().size > 1:  # a record is read whatever device was asked for
         target = find_device(str(device))
         found = join(target).agree(found)
@@ -110,61 +90,30 @@ def run(
         threads = threads or (1 if profile in SMALL else torch.get_num_threads())
         with _alone(wait, threads), locked(folder, wait) if team().leads else nullcontext():
             if not (done := team().agree(is_finished(folder))):  # else by whoever held the lock
-                with seeded(seed, target), _memory_told(folder):
-                    task = settings.start(target, seed, data_root, after)
-                    _compute(RunFolder(folder, asked.config(), target, team()), task, progress)
+                with seeded(asked.seed, target), _memory_told(folder):
+                    task = asked.settings.start(target, asked.seed, data_root, asked.after)
+                    _compute(RunFolder(folder, asked.identity.config(), target, team()), task, progress)
             team().agree(None)  # nobody goes on before the record is there
         found = folder if done else None
     run = load_run(found or folder)
     if found:
-        asked.check(run)
+        asked.identity.check(run)
         _tell(run)
     if found == folder and team().leads and leftovers(folder):  # of a process that died when all was done
         with suppress(RunError), locked(folder, wait=0):
             sweep(folder)
-    source = "computed" if not found else "loaded" if found == folder else "committed"
-    note(Call(run.name, recipe.name, profile, seed, str(run.path), source, run.seconds))
+    if team().leads:
+        source = "computed" if not found else "loaded" if found == folder else "committed"
+        note(Call(run.name, run.recipe, run.profile, run.seed, str(run.path), source, run.seconds))
     return run
 
 
-def keep(finished: Run) -> Path:
-    """Copy a finished run's record, without weights, to the project's committed records; returns its folder there.
-
-    Raises `RunError` for a record over 200 KiB, and for one whose files are not what was recorded.
-    """
-    finished = load_run(finished.path)
-    target = paths.committed_runs() / finished.name
-    names = [name for name in finished.result["files"] if name != WEIGHTS]
-    finished.check_files(*names)
-    size = sum((finished.path / name).stat().st_size for name in (*names, RESULT))
-    if size > MAX_COMMITTED:
-        raise RunError(f"the record of {finished.name} has {size / 1024:.0f} KiB; a committed one has at most 200")
-    if target.is_symlink():
-        raise RunError(f"{paths.shown(target)} is a link, which nothing is written through: delete it")
-    for name in (*names, RESULT):
-        atomic_write(target / name, (finished.path / name).read_bytes())
-    return target
-
-
-def _check_arguments(device: Any, fresh: Any, root: Any, data_root: Any, wait: Any, threads: Any) -> None:
-    path = "a folder's path or None"
-    seeds = isinstance(fresh, Collection) and all(isinstance(seed, numbers.Integral) for seed in fresh)
+def _check_arguments(device: Any, wait: Any, threads: Any) -> None:
     counted = threads is None or (type(threads) is int and 1 <= threads <= MAX_THREADS)
     number = isinstance(wait, (int, float)) and not isinstance(wait, bool) and wait >= 0  # which a NaN is not
-    _require(isinstance(device, (str, torch.device)), "device", "a name such as 'cpu' or 'cuda:1'", device)
-    _require(isinstance(fresh, bool) or seeds, "fresh", "True, False or some seeds", fresh)
-    _require(counted, "threads", f"a number from 1 to {MAX_THREADS}, or None", threads)
-    _require(root is None or isinstance(root, (str, os.PathLike)), "root", path, root)
-    _require(data_root is None or isinstance(data_root, (str, os.PathLike)), "data_root", path, data_root)
-    _require(number, "wait", "a number of seconds from 0 on", wait)
-
-
-def _data(settings: Any, root: str | Path | None) -> tuple[dict[str, Any] | None, DataError | None]:
-    """The fingerprint of the images, and what is wrong where they cannot be had."""
-    try:
-        return settings.fingerprint(root) if isinstance(settings, DataSettings) else None, None
-    except DataError as error:
-        return None, error
+    require(isinstance(device, (str, torch.device)), "device", "a name such as 'cpu' or 'cuda:1'", device)
+    require(counted, "threads", f"a number from 1 to {MAX_THREADS}, or None", threads)
+    require(number, "wait", "a number of seconds from 0 on", wait)
 
 
 @contextmanager
@@ -179,28 +128,6 @@ def _memory_told(folder: Path) -> Iterator[None]:
             f"{paths.shown(folder)} needs more memory than there is; what was checkpointed is safe. Take a smaller "
             "batch_size, fewer channels or smaller images, or a machine with more"
         ) from error
-
-
-def _recipe(given: Recipe | str) -> Recipe:
-    _require(isinstance(given, (Recipe, str)), "recipe", "a Recipe or the name of one", given)
-    return find(given) if isinstance(given, str) else given
-
-
-def _seed(given: Any) -> int:
-    whole = isinstance(given, numbers.Integral) and not isinstance(given, bool)
-    _require(whole and 0 <= given <= MAX_SEED, "seed", f"a whole number from 0 to {MAX_SEED} (2**64 - 1)", given)
-    return int(given)  # one of numpy's has no JSON form
-
-
-def _before(given: Run | str | Path | None) -> Run | None:
-    known = given is None or isinstance(given, (Run, str, os.PathLike))
-    _require(known, "after", "a finished run, the path of its folder, or None", given)
-    return given if given is None or isinstance(given, Run) else load_run(given)
-
-
-def _require(holds: bool, name: str, must: str, given: Any) -> None:
-    if not holds:
-        raise ConfigError(f"{name} must be {must}, not {shortened(given)}")
 
 
 def _set_aside(folder: Path, wait: float) -> None:
