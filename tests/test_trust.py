@@ -121,7 +121,7 @@ def test_committed_records_of_the_version_before_are_found(tmp_path, monkeypatch
     asked = []
     identity = nascore.runs.asked.Identity
     monkeypatch.setattr(
-        nascore.runs, "Identity", lambda *given, **named: asked.append(identity(*given, **named)) or asked[-1]
+        nascore.runs.asked, "Identity", lambda *given, **named: asked.append(identity(*given, **named)) or asked[-1]
     )
     compute(finished.path.parent)
     folder = tmp_path / asked[0].unsealed_name
