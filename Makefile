@@ -5,13 +5,19 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce test lint types unit nbval lab bench notebooks keep lock clean
+.PHONY: help reproduce reproduce-all figures test lint types unit nbval lab bench notebooks keep lock clean
 
 help:  ## list these commands
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-reproduce: $(INSTALLED)  ## run every notebook at the demo profile, computing everything on this machine
-	@$(BIN)/python tools/notebooks.py reproduce
+reproduce: $(INSTALLED)  ## every notebook at the demo profile: one seed computed on this machine, and compared with the records
+	@$(BIN)/python tools/reproduce.py seed
+
+reproduce-all: $(INSTALLED)  ## the same with all seeds; it says first how long that takes
+	@$(BIN)/python tools/reproduce.py all
+
+figures: $(INSTALLED)  ## all figures and tables from the committed records
+	@$(BIN)/python tools/reproduce.py figures
 
 test: $(INSTALLED) lint types unit nbval  ## everything that must pass
 
@@ -38,7 +44,7 @@ bench: $(INSTALLED)  ## measure speed, as ratios to plain references
 notebooks: $(INSTALLED)  ## execute the notebooks in place, from their committed records
 	$(BIN)/python tools/notebooks.py refresh
 
-keep: $(INSTALLED)  ## make this machine's demo runs the committed records
+keep: $(INSTALLED)  ## make what reproduce-all computed the committed records
 	$(BIN)/python tools/notebooks.py keep
 
 lock: $(INSTALLED)  ## resolve pyproject.toml's requirements anew

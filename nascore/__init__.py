@@ -48,6 +48,7 @@ if TYPE_CHECKING:  # the names that `__getattr__` gives
     from nascore.records.record import load_run as load_run
     from nascore.runs import keep as keep
     from nascore.runs import run as run
+    from nascore.runs import run_many as run_many
     from nascore.spaces.base import Space as Space
 
 _drawn_by("nascore.figures.architectures.html", "png")  # imported with the first drawing
@@ -73,6 +74,7 @@ _NAMES = {
     "keep": "runs",
     "load_run": "runs",  # which imports all recipes: a record's settings may be of their classes
     "run": "runs",
+    "run_many": "runs",
     "tables": "evidence",
 }
 

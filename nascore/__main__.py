@@ -140,8 +140,6 @@ def _assigned(text: str) -> tuple[str, Any]:
         if isinstance(error.__cause__, json.JSONDecodeError):
             return name, value
         raise ConfigError(f"--set {name}: {error}") from error
-    except TypeError as error:  # a kind of settings without what it must be given
-        raise ConfigError(f"--set {name}: {error}") from error
 
 
 def _genotype(text: str) -> "AnyGenotype | str":

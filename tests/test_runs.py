@@ -22,7 +22,7 @@ from nascore.base.errors import ConfigError, DamageWarning, RunError
 from nascore.gal import Gal
 from nascore.networks import PUBLISHED, BenchmarkCell, BlockGenotype
 from nascore.recipes import darts
-from nascore.records import checkpoints
+from nascore.records import checkpoints, identity
 from nascore.records import record as records
 from nascore.search import Search, Stage, StagedSearch
 from nascore.training import Training
@@ -126,11 +126,11 @@ def test_the_record_is_complete(undisturbed):
 
 def test_the_name_follows_everything_that_decides_the_result(tmp_path, monkeypatch):
     names = []
-    monkeypatch.setattr(runs, "_compute", lambda folder, *_: names.append(folder.path.name))
-    monkeypatch.setattr(runs, "load_run", lambda path: None)
+    monkeypatch.setattr(runs.one, "_compute", lambda folder, *_: names.append(folder.path.name))
+    monkeypatch.setattr(runs.one, "load_run", lambda path: None)
     for overrides in ({}, {"seed": 1}, {"learning_rate": 0.5}, {"optimization__betas": (0.9, 0.9)}):
         compute("search", tmp_path, **overrides)
-    monkeypatch.setattr(runs, "RECORD_VERSION", 1000)
+    monkeypatch.setattr(identity, "RECORD_VERSION", 1000)
     compute("search", tmp_path)
     assert len(set(names)) == 5
 
@@ -143,6 +143,7 @@ def test_a_new_setting_leaves_old_records_theirs_and_a_changed_default_is_told(t
         text = json.dumps(config)
         (finished.path / "config.json").write_text(text)
         result["files"]["config.json"] = records.sha256(text.encode())
+        result["digest"] = records.seal(result)
         (finished.path / "result.json").write_text(json.dumps(result))
 
     del config["settings"]["nesterov"]  # as written before there was one
@@ -323,9 +324,10 @@ def test_a_checkpoint_of_another_run_is_not_taken(unfinished, undisturbed):
             compute("search", root, seed=7)
     other = sorted(root.glob("darts-smoke-s7-*/checkpoint-*.pt"))[-1]
     (found[0].parent / other.name).write_bytes(other.read_bytes())
-    with pytest.warns(DamageWarning, match="is damaged"):
+    with pytest.warns(DamageWarning, match="is of another run, 'darts-smoke-s7-.*set aside as .*foreign"):
         run = compute("search", root)
     assert same(run, undisturbed["search"])
+    assert [path.read_bytes() for path in run.path.glob("*.foreign")] == [other.read_bytes()]
 
 
 @pytest.mark.parametrize("name", ["result.json", "history.csv", "architecture.npz", "config.json", "weights.pt"])
@@ -468,8 +470,8 @@ def test_a_genotype_by_name_or_as_a_string(tmp_path):
     assert found.genotype == cell and quick(tmp_path, genotype=cell, **settings).path == found.path
     config = []
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(runs, "_compute", lambda folder, *_: config.append(folder.config))
-        patched.setattr(runs, "load_run", lambda path: None)
+        patched.setattr(runs.one, "_compute", lambda folder, *_: config.append(folder.config))
+        patched.setattr(runs.one, "load_run", lambda path: None)
         quick(tmp_path, network="cells", genotype="DARTS_V2")
     assert config[0]["settings"]["genotype"] == PUBLISHED["DARTS_V2"].to_dict()
 
@@ -533,7 +535,7 @@ def test_a_folder_that_cannot_be_set_aside_is_named(tmp_path, monkeypatch):
         raise PermissionError("denied")
 
     found = quick(tmp_path)
-    monkeypatch.setattr(runs.Path, "rename", denied)
+    monkeypatch.setattr(runs.one.Path, "rename", denied)
     with pytest.raises(RunError, match=f"cannot be set aside as {found.name}.replaced"):
         quick(tmp_path, recompute=True)
 
@@ -572,7 +574,7 @@ def test_committed_records_are_found_unless_a_fresh_run_is_asked_for(undisturbed
 
 
 def test_a_record_that_is_too_large_is_not_committed(undisturbed, monkeypatch):
-    monkeypatch.setattr(runs, "MAX_COMMITTED", 100)
+    monkeypatch.setattr(runs.kept, "MAX_COMMITTED", 100)
     with pytest.raises(RunError, match="a committed one has at most"):
         runs.keep(undisturbed["search"])
 
@@ -589,7 +591,7 @@ def test_every_committed_record_is_sound_and_small():
         epochs = run.settings["epochs"] * (len(run.settings["stages"]) if staged else 1)
         assert len(run.history) == epochs and size < 200 * 1024
         assert not list(folder.glob("*.pt")) and np.isfinite(list(run.metrics.values())).all()
-        assert json.loads((folder / "config.json").read_text())["record_version"] == runs.RECORD_VERSION
+        assert run.config["record_version"] in (records.UNSEALED, records.RECORD_VERSION)
     assert total < 20 * 1024**2
 
 

@@ -1,18 +1,18 @@
 """Run the notebooks.
 
-`reproduce` computes everything on this machine, and `execute` one notebook; `keep` makes those runs the committed
-records; `refresh` executes the notebooks in place from the committed records.
+`execute` runs one, for `tools/reproduce.py`; `keep` makes what that computed the committed records, and `index` notes
+which of these each notebook shows; `refresh` executes the notebooks in place from the committed records.
 """
 
 import argparse
+import json
 import os
-import re
 import shutil
-import subprocess
 import sys
+import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TQDM_DISABLE", "1")  # bars belong to people at a terminal; a batch gets a line a run
 
@@ -22,7 +22,9 @@ from nbclient import NotebookClient
 
 import nascore
 from nascore.base import paths
+from nascore.records.journal import VARIABLE, Call, read
 
+JOURNAL = paths.root() / "data" / "journal.json"  # profile -> notebook -> the names of its committed records, in order
 NOTEBOOKS = paths.root() / "notebooks"
 CORES = len(os.sched_getaffinity(0))
 
@@ -32,70 +34,55 @@ def numbered() -> list[Path]:
     return sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
 
 
-def reproduce(profile: str, jobs: int) -> None:
-    """Execute each notebook with papermill, fresh, `jobs` of them at once, and list what was written.
-
-    Each has its share of the CPU's cores: where steps are small, two threads are hardly faster than one.
-    """
-    began, jobs = time.time(), min(jobs, len(numbered()))
-    print(f"{len(numbered())} notebooks at profile {profile}, {jobs} at once", flush=True)
-    with ThreadPoolExecutor(jobs) as pool:
-        codes = list(pool.map(lambda path: reproduce_one(path, profile, threads=max(1, CORES // jobs)), numbered()))
-    print(f"\n== done in {time.time() - began:.0f} s; written:")
-    for path in sorted(written(since=began)):
-        print(f"   {paths.shown(path)}")
-    if failed := [path.name for path, code in zip(numbered(), codes, strict=True) if code]:
-        sys.exit(f"a cell failed in {', '.join(failed)}: see runs/notebooks/{profile}")
-
-
-def reproduce_one(path: Path, profile: str, threads: int) -> int:
-    """Execute one notebook in a process of its own, its lines marked with its number; returns the exit status."""
-    command = [sys.executable, __file__, "execute", str(path), "--profile", profile]
-    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        for line in process.stdout:
-            print(f"{path.stem[:2]} | {line}", end="", flush=True)
-    return process.returncode
-
-
-def execute(source: Path, profile: str) -> None:
-    """Execute one notebook, its printed lines shown as they come; the executed copy is kept even if a cell fails."""
-    target = paths.root() / "runs" / "notebooks" / profile / source.name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    began = time.time()
+def execute(source: Path, profile: str, fresh: Any, target: Path, workdir: str) -> None:
+    """Execute one notebook; the executed copy is kept even if a cell fails."""
+    target.mkdir(parents=True, exist_ok=True)
     papermill.execute_notebook(
         source,
-        target,
-        parameters={"profile": profile, "fresh": True},
+        target / source.name,
+        parameters={"profile": profile, "fresh": fresh, "workdir": workdir},
         kernel_name="python3",
         cwd=NOTEBOOKS,
         progress_bar=False,
         stdout_file=sys.stdout,
     )
-    print(f"{source.stem}: {time.time() - began:.0f} s", flush=True)
 
 
-def written(since: float) -> list[Path]:
-    """Figures and executed notebooks newer than `since`, and the folders of runs."""
-    places = [paths.root() / "figures", paths.root() / "runs" / "notebooks"]
-    files = [path for place in places for path in place.rglob("*.*") if path.is_file()]
-    files += [path.parent for path in (paths.root() / "runs").glob("*/result.json")]
-    return [path for path in files if path.stat().st_mtime >= since - 1]
+def journal_of_records(profile: str) -> dict[str, list[str]]:
+    """The names of the committed records that each notebook shows, in the order in which it asks for them."""
+    return json.loads(JOURNAL.read_text())[profile] if JOURNAL.is_file() else {}
 
 
 def keep(profile: str) -> None:
-    """Replace the committed records of a profile by the runs that the last `reproduce` showed."""
-    executed = [path.read_text() for path in (paths.root() / "runs" / "notebooks" / profile).glob("*.ipynb")]
-    names = {name for text in executed for name in re.findall(r"\bruns/([\w-]+-s\d+-\w+)", text)}
-    computed = [folder for name in names if (folder := paths.root() / "runs" / name).is_dir()]
-    if not computed:
-        sys.exit(f"runs/notebooks/{profile} shows no run: call make reproduce first")
+    """Replace the committed records of a profile by the runs that the last `make reproduce-all` showed."""
+    journals = sorted((paths.root() / "runs" / "reproduce-all" / profile).glob("*.jsonl"))
+    if not journals:
+        sys.exit(f"nothing was computed at {profile}: call make reproduce-all first")
+    calls = {path.stem: read(path) for path in journals}
     for old in paths.committed_runs().glob(f"*-{profile}-s*"):
         shutil.rmtree(old)
-    for folder in sorted(computed):
+    for folder in sorted({call.folder for group in calls.values() for call in group}):
         print(f"kept {paths.shown(nascore.keep(nascore.load_run(folder)))}")
+    _write_journal(profile, calls)
+
+
+def index(profile: str) -> None:
+    """Write down which committed records each notebook shows, by executing all from them."""
+    calls = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for path in numbered():
+            os.environ[VARIABLE] = str(journal := Path(scratch, f"{path.stem}.jsonl"))
+            execute(path, profile, False, Path(scratch), "")
+            calls[path.stem] = read(journal) if journal.is_file() else []
+    if missing := [call.name for group in calls.values() for call in group if call.source != "committed"]:
+        sys.exit(f"{len(missing)} runs have no committed record, {missing[0]} for one")
+    _write_journal(profile, calls)
+
+
+def _write_journal(profile: str, calls: dict[str, list[Call]]) -> None:
+    known = json.loads(JOURNAL.read_text()) if JOURNAL.is_file() else {}
+    known[profile] = {notebook: [call.name for call in group] for notebook, group in calls.items()}
+    JOURNAL.write_text(json.dumps(known, indent=1) + "\n")
 
 
 def refresh() -> None:
@@ -127,31 +114,25 @@ def tidy(notebook: nbformat.NotebookNode) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    everything = commands.add_parser("reproduce")
-    everything.add_argument("--profile", default="demo")
-    everything.add_argument("--jobs", type=int, default=default_jobs(), help="notebooks at once")
     one = commands.add_parser("execute")
     one.add_argument("notebook", type=Path)
     one.add_argument("--profile", default="demo")
-    commands.add_parser("keep").add_argument("--profile", default="demo")
+    one.add_argument("--fresh", type=json.loads, default=False)
+    one.add_argument("--target", type=Path, required=True)
+    one.add_argument("--workdir", default="")
+    for name in ("keep", "index"):
+        commands.add_parser(name).add_argument("--profile", default="demo")
     commands.add_parser("refresh")
-    arguments = parser.parse_args()
-    match arguments.command:
-        case "reproduce":
-            reproduce(arguments.profile, arguments.jobs)
+    given = parser.parse_args()
+    match given.command:
         case "execute":
-            execute(arguments.notebook, arguments.profile)
+            execute(given.notebook, given.profile, given.fresh, given.target, given.workdir)
         case "keep":
-            keep(arguments.profile)
+            keep(given.profile)
+        case "index":
+            index(given.profile)
         case "refresh":
             refresh()
-
-
-def default_jobs() -> int:
-    """As many notebooks as cores; one where all would share a GPU."""
-    import torch
-
-    return 1 if torch.cuda.is_available() else CORES
 
 
 if __name__ == "__main__":

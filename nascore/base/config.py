@@ -7,26 +7,26 @@ import dataclasses
 import difflib
 import hashlib
 import json
-import math
 import sys
-import types
 import typing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from nascore.base import sources
-from nascore.base.errors import ConfigError, GenotypeError, shortened
+from nascore.base.conform import conform, ranges_of, spelled
+from nascore.base.errors import ConfigError, shortened
 
 
 @typing.dataclass_transform(frozen_default=True, kw_only_default=True)
 class Settings:
     """Base of all settings: every subclass is a frozen dataclass of keyword-only fields.
 
-    Construction checks every field's type, then `validate` checks what types cannot say.
+    Construction checks every field's type and, where this names one, its range (`nascore.base.ranges`); then `validate`
+    checks what fields say together.
 
-    Lists given for tuples are turned into tuples, whole numbers given for floats into floats, and text given for a type
-    that has a `from_text`, as genotypes have, into what that makes of it, so that equal settings have equal hashes.
-    Raises `ConfigError` naming the field.
+    Lists given for tuples are turned into tuples, whole numbers given for floats into floats, numpy's numbers into
+    Python's, and text given for a type that has a `from_text`, as genotypes have, into what that makes of it, so that
+    equal settings have equal hashes. Raises `ConfigError` naming the field.
     """
 
     if typing.TYPE_CHECKING:  # which every subclass gets from `dataclass`
@@ -37,14 +37,12 @@ class Settings:
         dataclass(frozen=True, kw_only=True)(cls)
 
     def __post_init__(self) -> None:
-        hints = typing.get_type_hints(type(self))
-        for field in dataclasses.fields(self):
-            where = f"{type(self).__name__}.{field.name}"
-            object.__setattr__(self, field.name, _conform(getattr(self, field.name), hints[field.name], where))
+        for name, hint in hints(type(self)).items():
+            object.__setattr__(self, name, conform(getattr(self, name), hint, f"{type(self).__name__}.{name}"))
         self.validate()
 
     def validate(self) -> None:
-        """Raise `ConfigError` where values of the right type make no sense together."""
+        """Raise `ConfigError` where values, each of its type and in its range, make no sense together."""
 
     def require(self, holds: bool, field: str, must: str) -> None:
         """Raise `ConfigError` saying what `field` must be, unless `holds`."""
@@ -52,10 +50,39 @@ class Settings:
             raise ConfigError(f"{type(self).__name__}.{field} must be {must}, not {getattr(self, field)!r}")
 
 
-def override(settings: Settings, /, **overrides: Any) -> Settings:
+S = TypeVar("S", bound=Settings)
+
+
+class Row(NamedTuple):
+    """One field of a class of settings: its type, and the range of each number in it, in words."""
+
+    settings: str
+    field: str
+    type: str
+    range: str
+
+
+def table() -> list[Row]:
+    """Every field of every class of settings that is imported, readers' too: `pandas.DataFrame(table())` shows it."""
+    return [
+        Row(name, field, spelled(hint), ", ".join(ranges_of(hint)))
+        for name, kind in sorted(_kinds(Settings).items())
+        if kind is not Settings
+        for field, hint in hints(kind).items()
+    ]
+
+
+def hints(kind: type[Settings]) -> dict[str, Any]:
+    """The type of each of a class's fields, ranges included."""
+    types = typing.get_type_hints(kind, include_extras=True)
+    return {field.name: types[field.name] for field in dataclasses.fields(kind)}
+
+
+def override(settings: S, /, **overrides: Any) -> S:
     """`settings` with some fields changed; `space__cells=4` reaches a field of a field.
 
-    Raises `ConfigError` for a name that does not exist (with the nearest one that does) or a value of the wrong type.
+    Raises `ConfigError` for a name that does not exist (with the nearest one that does), or a value of the wrong type
+    or out of range.
     """
     if not isinstance(settings, Settings):
         raise ConfigError(f"override takes Settings, not {shortened(settings)}")
@@ -113,8 +140,12 @@ def from_dict(data: Any) -> Any:
     kind = _kind(data["type"])
     names = data.keys() - {"type"} - ({"source"} if sources.outside(kind) else set())
     given = {name: from_dict(value) for name, value in data.items() if name in names}
+    fields = {field.name: field for field in dataclasses.fields(kind)}
     for name in given:
-        choose(f"{kind.__name__} setting", name, {field.name: field for field in dataclasses.fields(kind)})
+        choose(f"{kind.__name__} setting", name, fields)
+    missing = [name for name in fields if name not in given and _default(fields[name]) is dataclasses.MISSING]
+    if missing:
+        raise ConfigError(f"{kind.__name__} lacks {', '.join(missing)}: give all settings that have no default")
     return kind(**given)
 
 
@@ -201,60 +232,3 @@ def unknown(kind: str, name: Any, known: list[str], see: str = "") -> str:
     else:
         there = f"there {'are' if len(known) != 1 else 'is'} {', '.join(known)}"
     return f"unknown {kind} {name!r}: {hint}T{there[1:]}" if hint else f"unknown {kind} {name!r}: {there}"
-
-
-def _conform(value: Any, hint: Any, where: str) -> Any:
-    """`value` as `hint` wants it; raises `ConfigError` naming `where`."""
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        return _conform_any(value, arguments, hint, where)
-    if origin is typing.Literal:
-        if type(value) in {type(option) for option in arguments} and value in arguments:
-            return value
-        raise ConfigError(f"{where} must be one of {', '.join(map(repr, arguments))}, not {value!r}")
-    if origin is tuple:
-        return _conform_tuple(value, arguments, hint, where)
-    if hint is float and type(value) is int:
-        value = float(value)
-    if isinstance(value, str) and hasattr(hint, "from_text"):
-        value = _from_text(value, hint, where)
-    exact = hint in (bool, int, float, str, types.NoneType)
-    if not (type(value) is hint if exact else isinstance(value, hint)):
-        raise _wrong_type(value, hint, where)
-    if hint is float and not math.isfinite(value):
-        raise ConfigError(f"{where} must be finite, not {value!r}")
-    return value
-
-
-def _conform_any(value: Any, arguments: tuple[Any, ...], hint: Any, where: str) -> Any:
-    for option in arguments:
-        try:
-            return _conform(value, option, where)
-        except (ConfigError, GenotypeError):
-            continue
-    for option in arguments:
-        if isinstance(value, str) and hasattr(option, "from_text"):
-            _from_text(value, option, where)  # says what is wrong with the text, if that is all
-    raise _wrong_type(value, hint, where)
-
-
-def _from_text(text: str, kind: Any, where: str) -> Any:
-    try:
-        return kind.from_text(text)
-    except (ConfigError, GenotypeError) as error:
-        raise type(error)(f"{where}: {error}") from error
-
-
-def _conform_tuple(value: Any, arguments: tuple[Any, ...], hint: Any, where: str) -> tuple[Any, ...]:
-    if not isinstance(value, (tuple, list)):
-        raise _wrong_type(value, hint, where)
-    if arguments[-1] is Ellipsis:
-        arguments = (arguments[0],) * len(value)
-    if len(arguments) != len(value):
-        raise _wrong_type(value, hint, where)
-    return tuple(_conform(item, of, f"{where}[{i}]") for i, (item, of) in enumerate(zip(value, arguments, strict=True)))
-
-
-def _wrong_type(value: Any, hint: Any, where: str) -> ConfigError:
-    named = getattr(hint, "__name__", str(hint)) if not typing.get_args(hint) else str(hint)
-    return ConfigError(f"{where} must be {named}, not {value!r} ({type(value).__name__})")

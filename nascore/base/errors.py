@@ -31,6 +31,6 @@ def shortened(data: Any) -> str:
     """`data` as errors show it, in 80 characters at most."""
     try:
         text = repr(data)
-    except (RecursionError, ValueError):  # nested beyond reason, or a number of thousands of digits
-        text = f"what cannot be shown of {type(data).__name__}"
+    except Exception:  # a number of too many digits, or whatever else an object does
+        text = f"a value of type {type(data).__name__} that cannot be shown"
     return text if len(text) <= 80 else text[:77] + "..."

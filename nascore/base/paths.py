@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from nascore.base.errors import ConfigError, shortened
+
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -28,8 +30,20 @@ def downloads() -> Path:
 
 
 def data_root(given: str | Path | None = None) -> Path:
-    """The folder that data sets are read from: `given`, else `$NASCORE_DATA`, else `data/downloads`."""
-    return Path(given or os.environ.get("NASCORE_DATA") or downloads()).expanduser().resolve()
+    """The folder that data sets are read from: `given`, else `$NASCORE_DATA`, else `data/downloads`.
+
+    Raises `ConfigError` for what is no path.
+    """
+    named = given or os.environ.get("NASCORE_DATA") or downloads()
+    try:
+        return Path(named).expanduser().resolve()
+    except (
+        TypeError,
+        ValueError,
+        RuntimeError,
+        OSError,
+    ) as error:  # of another type, with a zero byte, of no user, ...
+        raise ConfigError(f"{shortened(named)} is no folder for data ({error}): give a path") from error
 
 
 def shown(path: Path) -> str:

@@ -1,6 +1,7 @@
 """Several processes that train one network, as `torchrun` starts them: who they are, and what they tell each other."""
 
 import atexit
+import gc
 import os
 from dataclasses import dataclass
 from datetime import timedelta
@@ -113,5 +114,11 @@ def join(device: torch.device) -> Team:
         if device.type == "cuda":
             torch.cuda.set_device(device)
         dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
-        atexit.register(dist.destroy_process_group)
+        atexit.register(_part)
     return found
+
+
+def _part() -> None:
+    """Leave the group while Python still runs: whatever holds on to it would let its threads go on, and abort."""
+    gc.collect()  # replicas are parts of circles
+    dist.destroy_process_group()

@@ -1,28 +1,33 @@
 """The source of what readers write, in short: code that a run depends on is part of the run's name.
 
-What is the package's own is known by its name, and `RECORD_VERSION` in `nascore.runs`; what is a reader's by its source
-and that of all it refers to.
+What is the package's own is known by its name, and `RECORD_VERSION` in `nascore.records.record`.
 """
 
 import ast
 import dataclasses
-import enum
+import dis
 import functools
 import hashlib
 import inspect
+import linecache
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
-
-from nascore.base import parsed
-from nascore.base.parsed import PLAIN, Scope
 
 registered: dict[str, Any] = {}  # what readers gave a name, such as operations: makers by their names
 
-_MUTABLE = (list, dict, set)
-_MADE = ("__init__", "__repr__", "__eq__", "__hash__", "__setattr__", "__delattr__")
+_PLAIN = (int, float, complex, bool, str, bytes, types.NoneType, types.EllipsisType)
+_NEVER = {"nascore", "torch", "torchvision", "numpy", *sys.stdlib_module_names}  # a reader's own
+_DATACLASS = {
+    ("<string>", f"__{name}__") for name in ("init", "repr", "eq", "hash", "setattr", "delattr")
+}  # its methods
+_READS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
+_unparse = functools.lru_cache(maxsize=None)(ast.unparse)
+_compile = functools.partial(compile, filename="", mode="exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
 
 
 def outside(kind: Any) -> bool:
@@ -37,231 +42,191 @@ def place(kind: Any) -> str:
 
 
 def fingerprint(obj: Any) -> str:
-    """A short digest of the source of a class or function, and of all of a reader's that it refers to.
+    """A short digest of the source of a class or function, and of all that it may use which is a reader's own.
 
-    It follows global names and attributes of modules to functions, classes and constants, unless they are of nascore,
-    the standard library or installed packages. Lists, dicts, sets and arrays count by what they hold, unless the code
-    itself changes them, as it does a cache. `obj` may also be a `partial` or a callable object. Comments, docstrings
-    and layout do not count. Not seen are: attributes found by `getattr`, and what objects of other kinds hold that are
-    not written in the same file or cell.
+    For code in a file, the whole file counts, and each file that it imports, wherever in it, and so on; never nascore,
+    torch and the standard library, nor installed packages but the one that `obj` is of. For code in a notebook's cell,
+    its statement counts, and what it reads by global name: functions, classes, modules, values. For code without a
+    source, or edited since its import, its bytecode counts, and what that reads. What a callable was given counts by
+    value: a `partial`'s arguments, an object's attributes, closures, defaults, fields.
+
+    Comments, docstrings and layout don't count, nor do lists, dicts and sets among the defaults of a `def` that is in
+    no function: they may be caches. Not seen are: attributes found by `getattr`, modules imported by a computed name,
+    data files that the code reads, values that others set at run time, and a file's constants edited since its import.
+    A notebook's global list, or one in a closure, that the code itself changes makes what follows another run.
     """
-    text = "\n\n".join(_Walk().all_from(obj))
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()[:10]
+    walk = _Walk(_root(obj.func if isinstance(obj, functools.partial) else obj))
+    return _digest(walk.value(obj), *sorted(walk.found.values()))[:10]
 
 
 class _Walk:
-    """All code that can be reached from an object, each described once."""
+    """All code that can be reached from an object. The package `home` counts even if it is installed."""
 
-    def __init__(self) -> None:
-        self.seen: dict[int, Any] = {}
-        self.waiting: list[Any] = []
-        self.within: list[int] = []  # the lists, dicts and sets that are being looked into
+    def __init__(self, home: str) -> None:
+        self.home = home
+        self.found: dict[tuple[str, int], str] = {}  # files, and statements of cells, by where they are
+        self.seen: dict[int, tuple[Any, str]] = {}  # values are kept alive, so that no other gets their id
 
-    def all_from(self, obj: Any) -> list[str]:
-        """The descriptions of `obj` and what it refers to, in an order that is the same on every machine."""
-        found = [self.value(obj, _root(obj))]
-        if not _is_code(obj):  # a callable object, with what it has been given
-            found[0] += self.value(tuple(sorted(getattr(obj, "__dict__", {}).items())), _root(obj))
-        while self.waiting:
-            found.append(self.describe(self.waiting.pop()))
-        return [found[0], *sorted(found[1:])]
-
-    def value(self, value: Any, home: str) -> str:
-        """What stands for `value`; code in it is described later. `home` is the package of who refers to it."""
-        if isinstance(value, _Changing):
-            return self.changing(value.value, home)
-        value = inspect.unwrap(value) if callable(value) and not isinstance(value, type) else value
-        if type(value) in PLAIN:
+    def value(self, value: Any) -> str:
+        """What stands for a value, having found the code in it."""
+        if type(value) in _PLAIN:
             return repr(value)
-        if isinstance(value, (tuple, frozenset)):
-            items = [self.value(item, home) for item in value]
-            return f"({', '.join(items if isinstance(value, tuple) else sorted(items))})"
-        if type(value) in _MUTABLE:
-            return self.container(value, home)
-        if isinstance(value, functools.partial):
-            return f"partial{self.value((value.func, *value.args, *sorted(value.keywords.items())), home)}"
-        if isinstance(value, types.MethodType):
-            return f"method{self.value((value.__func__, value.__self__), home)}"
-        if _is_code(value):
-            return self.code(value, home)
-        shown = self.code(type(value), home)
-        if hasattr(type(value), "__dataclass_params__"):
-            return shown + self.value(tuple(_changed(value)), home)
-        if isinstance(value, enum.Enum):
-            return f"{shown} {value.name}"
-        return f"{shown} {getattr(value, '__name__', '')}{_numbers(value)}"  # such as torch.relu
-
-    def container(self, value: Any, home: str) -> str:
-        """What stands for a list, dict or set."""
-        if id(value) in self.within:
-            return "..."
-        self.within.append(id(value))
-        items = [self.value(item, home) for item in (value.items() if isinstance(value, dict) else value)]
-        self.within.pop()
-        return f"[{', '.join(items if isinstance(value, list) else sorted(items))}]"
-
-    def changing(self, value: Any, home: str) -> str:
-        """What stands for a value that the code changes itself: only the code in it counts."""
-        if type(value) not in _MUTABLE:
-            return f"{self.code(type(value), home)} "
-        held = list(value.values() if isinstance(value, dict) else value)
-        return f"[{', '.join(sorted(self.code(item, home) for item in held if _is_code(item)))}]"
-
-    def code(self, value: Any, home: str) -> str:
-        """The name of a class or function. Where it stands counts for readers' own alone: libraries rearrange."""
-        if not _is_readers(value, home):
-            return f"{_root(value)}:{value.__name__}"
         if id(value) not in self.seen:
-            self.seen[id(value)] = value  # kept alive, so that no other gets its id
-            self.waiting.append(value)
-        return place(value)
+            self.seen[id(value)] = value, "..."  # within itself
+            self.seen[id(value)] = value, _digest(*self.parts(value))
+        return self.seen[id(value)][1]
 
-    def describe(self, code: Any) -> str:
-        functions, foreign = _functions(code)
-        home, scope = _root(code), functions[0].__globals__ if functions else _globals(code)
-        node, module = parsed.source(code, functions, _globals(code).get("__file__") or "")
-        if node:
-            text = ast.unparse(node)
-            names, changed = parsed.names_in(text), parsed.changed_in(text)
-            scope = scope | parsed.imports_in(node, scope, lambda name: _follows(name, home))
-        else:
-            text, changed = parsed.bytecode(code, functions), set()
-            names = sorted({name for each in functions for name in parsed.bytecode_names(each.__code__)})
-        refers = [f"{name} = {shown}" for name, shown in self.references(names, scope, module, home, changed)]
-        own = [self.value(part, home) for part in (foreign, *_own_values(code, functions, changed))]
-        return "\n".join([place(code), text, *refers, *own])
+    def parts(self, value: Any) -> list[str]:
+        if isinstance(value, type):
+            return self.kind(value)
+        if isinstance(value, types.FunctionType):
+            return self.function(value)
+        if isinstance(value, types.ModuleType):
+            self.module(value.__name__)
+            return [value.__name__]
+        if isinstance(value, (set, frozenset)):
+            return ["set", *sorted(map(self.value, value))]
+        held = value if type(value) in (tuple, list) else _held(value)
+        return [self.value(type(value)), *map(self.value, held)]
 
-    def references(
-        self, names: list[str], scope: Scope, module: ast.Module | None, home: str, changed: set[str]
-    ) -> Iterator[tuple[str, str]]:
-        """Each of the global `names` that is there, and what stands for its value."""
-        names = list(names)
-        for name in names:  # it grows
-            name, value = parsed.resolve(name, scope)
-            if value is not parsed.resolve and not isinstance(value, types.ModuleType):
-                yield name, self.value(_marked(name, value, changed), home)
-                if _is_opaque(value) and (written := parsed.written(name, module)):
-                    yield name, written
-                    names += [more for more in parsed.names_in(written) if more not in names]
+    def owns(self, module: str, file: str = "") -> bool:
+        """Whether a module is a reader's own, or of the package `home`."""
+        root, file = module.partition(".")[0], file or getattr(sys.modules.get(module), "__file__", None) or ""
+        return root not in _NEVER and (root == self.home or not ("site-packages" in file or "dist-packages" in file))
+
+    def kind(self, kind: type) -> list[str]:
+        if not self.owns(kind.__module__):
+            return [f"{_root(kind)}:{kind.__name__}"]  # no more: libraries rearrange
+        if not (functions := list(_functions(kind))):
+            self.module(kind.__module__)
+        fields = {each.name for each in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else set()
+        made = "<" in kind.__qualname__ or not functions  # by a function, or nothing says in which cell
+        held = {name: each for name, each in vars(kind).items() if name in fields or (made and name[:2] != "__")}
+        return [place(kind), *map(self.value, (*kind.__bases__, *functions, held))]
+
+    def function(self, function: types.FunctionType) -> list[str]:
+        code, scope = function.__code__, function.__globals__
+        given = [each.cell_contents for each in function.__closure__ or () if each != types.CellType()]
+        if not self.owns(scope.get("__name__", ""), code.co_filename):  # such as what a decorator of torch's made
+            return [f"{_root(function)}:{function.__name__}", *map(self.value, given)]
+        made = "<" in function.__qualname__  # by a function, or a lambda
+        defaults = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+        given += [each for each in defaults if made or not isinstance(each, (list, dict, set))]
+        compiled = self.source(code.co_filename, scope, code.co_firstlineno)
+        runs = [] if _key(code) in compiled else [_key(code), *self.reads(code, scope)]
+        return [place(function), *map(self.value, given), *runs]
+
+    def source(self, file: str, scope: dict[str, Any], line: int = 0) -> frozenset[str]:
+        """Find a file or the statement of a cell that has `line`, and all it refers to. Returns what is compiled."""
+        linecache.checkcache(file)
+        nodes, compiled = _parsed("".join(linecache.getlines(file, scope)))
+        if not (whole := Path(file).is_file()):
+            nodes = [each for each in nodes if (each.end_lineno or 0) >= line]  # a decorator's line is before its def's
+            nodes = [each for each in nodes if each.lineno <= (nodes[0].end_lineno or 0)]
+        where = file, 0 if whole or not nodes else nodes[0].lineno
+        if where not in self.found:
+            self.found[where] = ""  # while it is looked into
+            more = _imported(file, scope, compiled) if whole else self.reads(_compile(ast.Module(nodes, [])), scope)
+            self.found[where] = _digest(*map(_unparse, nodes), *more)
+            for name in (name for node in nodes for name in _imports(node, scope.get("__package__") or "")):
+                self.module(name)
+        return compiled
+
+    def module(self, name: str) -> None:
+        """Find the source of a module, which need not be imported, if it is a reader's own."""
+        spec = _spec(name)
+        if spec and spec.origin and self.owns(name, spec.origin) and Path(spec.origin).is_file():
+            self.source(spec.origin, vars(sys.modules[name]) if name in sys.modules else {"__package__": spec.parent})
+
+    def reads(self, code: types.CodeType, scope: dict[str, Any]) -> list[str]:
+        """The global names that code reads, but does not set itself, with what stands for their values."""
+        found = [each for part in _codes(code) for each in dis.get_instructions(part)]
+        names = {each.argval for each in found if each.opname in _READS} & scope.keys()
+        names -= {each.argval for each in found if each.opname == "STORE_GLOBAL"}
+        return [f"{name} = {self.value(scope[name])}" for name in sorted(names)]
 
 
-@dataclasses.dataclass(frozen=True)
-class _Changing:
-    """Marks a value that the code which refers to it changes."""
-
-    value: Any
-
-
-def _marked(name: str, value: Any, changed: set[str]) -> Any:
-    """`value`, marked where it or a part of it is among what is `changed`."""
-    own = not (type(value) in PLAIN or callable(value))
-    return _Changing(value) if own and any(f"{each}.".startswith(f"{name}.") for each in changed) else value
-
-
-def _is_code(value: Any) -> bool:
-    return isinstance(value, (type, types.FunctionType))
-
-
-def _changed(value: Any) -> Iterator[tuple[str, Any]]:
-    """The fields of a dataclass's instance that are not what its class says, which may get new ones."""
-    for field in dataclasses.fields(value):
-        now = getattr(value, field.name, dataclasses.MISSING)
-        if type(now) is not type(field.default) or not _equal(now, field.default):
-            yield field.name, now
-
-
-def _equal(one: Any, other: Any) -> bool:
+@functools.lru_cache(maxsize=1024)
+def _parsed(text: str) -> tuple[list[ast.stmt], frozenset[str]]:
+    """The statements of a file or cell without docstrings, and all code that it compiles to."""
     try:
-        return bool(one == other)
-    except (TypeError, ValueError, RuntimeError):  # arrays are compared element by element
-        return False
+        module, code = ast.parse(text), _compile(text)
+    except (SyntaxError, ValueError):
+        return [], frozenset()
+    for node in ast.walk(module):
+        if isinstance(body := getattr(node, "body", None), list):
+            said = [each for each in body if isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant)]
+            body[:] = [each for each in body if each not in said] or [ast.Pass()]
+    return ast.fix_missing_locations(module).body, frozenset(map(_key, _codes(code)))
 
 
-def _is_opaque(value: Any) -> bool:
-    """Whether a value does not tell what it holds, so that what is written for it does."""
-    return not (type(value) in PLAIN or _is_code(value))
+def _imports(statement: ast.stmt, package: str) -> Iterator[str]:
+    """The names of all modules that a statement may import, wherever in it, with the packages that they are in."""
+    for node in ast.walk(statement):
+        start = ""
+        if isinstance(node, ast.ImportFrom):  # one dot is the package itself
+            above = package.split(".")[: package.count(".") + 2 - node.level] if node.level else []
+            start = "".join(f"{name}." for name in [*above, node.module] if name)
+        for alias in node.names if isinstance(node, (ast.Import, ast.ImportFrom)) else ():
+            words = f"{start}{alias.name}".split(".")
+            yield from (".".join(words[: count + 1]) for count in range(len(words)))
+
+
+def _spec(name: str) -> ModuleSpec | None:
+    """Where a module is, without importing it or the packages that it is in."""
+    parent = name.rpartition(".")[0]
+    if name in sys.modules or not parent:
+        return getattr(sys.modules[name], "__spec__", None) if name in sys.modules else find_spec(name)
+    places = getattr(_spec(parent), "submodule_search_locations", None)
+    return PathFinder.find_spec(name, places) if places else None
+
+
+def _held(value: Any) -> Iterable[Any]:
+    """What a value is made of: what pickle would write of it, one level deep."""
+    try:
+        if hasattr(value, "tolist") and hasattr(value, "dtype"):  # an array or tensor
+            return str(value.dtype), value.tolist()
+        found = (value.__wrapped__,) if hasattr(value, "cache_info") else value.__reduce_ex__(4)
+    except Exception:  # whatever its class says where there is nothing to be written
+        return ()
+    return [list(each) if isinstance(each, Iterator) else each for each in found] if type(found) is tuple else (found,)
+
+
+def _imported(file: str, scope: dict[str, Any], compiled: frozenset[str]) -> list[str]:
+    """The code in a module's `scope` that it has from `file`, but that is written there no more."""
+    kinds = [each for each in scope.values() if isinstance(each, type) and each.__module__ == scope.get("__name__")]
+    found = [each for each in scope.values() if isinstance(each, types.FunctionType)]
+    found += [each for kind in kinds for each in _functions(kind)]
+    return sorted({_key(each.__code__) for each in found if each.__code__.co_filename == file} - compiled)
+
+
+def _functions(kind: type) -> Iterator[types.FunctionType]:
+    """A class's methods, also those that were put in from elsewhere, but not those that `dataclass` wrote or `enum`."""
+    for each in vars(kind).values():
+        part = getattr(each, "fget", None) or getattr(each, "func", None) or getattr(each, "__func__", each)
+        if isinstance(part, types.FunctionType) and _root(part) not in sys.stdlib_module_names:
+            code = getattr(inspect.unwrap(part), "__code__", part.__code__)
+            if (code.co_filename, code.co_name) not in _DATACLASS:
+                yield part
+
+
+def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
+    yield code
+    for each in code.co_consts:
+        if isinstance(each, types.CodeType):
+            yield from _codes(each)
+
+
+def _key(code: types.CodeType) -> str:
+    """What code does, wherever it is written."""
+    consts = [_key(each) if isinstance(each, types.CodeType) else each for each in code.co_consts]
+    shown = [repr(sorted(map(repr, each)) if isinstance(each, frozenset) else each) for each in consts]
+    return _digest(repr((code.co_name, code.co_code, code.co_names, code.co_varnames)), *shown)
 
 
 def _root(value: Any) -> str:
     return (getattr(value, "__module__", None) or "").partition(".")[0]
 
 
-def _is_readers(value: Any, home: str) -> bool:
-    """Whether a class or function is a reader's own, or of the package `home` that refers to it."""
-    root = _root(value)
-    if root in ("", "nascore"):
-        return False
-    known = root in sys.stdlib_module_names or _is_installed(sys.modules.get(value.__module__))
-    return root == home or not known
-
-
-def _is_installed(module: Any) -> bool:
-    """Whether a module, or the spec of one, is of an installed package."""
-    file = getattr(module, "__file__", None) or getattr(module, "origin", None) or ""
-    return "site-packages" in file or "dist-packages" in file
-
-
-def _follows(module: str, home: str) -> bool:
-    """Whether a module, which need not be imported, is a reader's own, or of the package `home`."""
-    root = module.partition(".")[0]
-    if root in ("", "nascore", "__main__") or root in sys.stdlib_module_names:
-        return False
-    spec = None if root in sys.modules else find_spec(root)
-    return root == home or not _is_installed(sys.modules.get(root, spec))
-
-
-def _numbers(value: Any) -> str:
-    """What an array or tensor of numbers holds, in short; "" for anything else."""
-    try:
-        array = (value.detach().cpu() if hasattr(value, "detach") else value).__array__()
-        held = array.tobytes() if array.dtype.kind in "biufc" else b""
-        return f"{array.dtype}{array.shape}{hashlib.blake2b(held, digest_size=16).hexdigest()}"
-    except (AttributeError, TypeError, RuntimeError):  # no array, or one that numpy has no numbers for
-        return ""
-
-
-def _globals(kind: type) -> Scope:
-    return vars(sys.modules[kind.__module__]) if kind.__module__ in sys.modules else {}
-
-
-def _functions(code: Any) -> tuple[list[types.FunctionType], tuple[types.FunctionType, ...]]:
-    """A function itself, or a class's methods: those written in it, and those that were put in from elsewhere."""
-    if not isinstance(code, type):
-        return [code], ()
-    parts = [getattr(part, "fget", None) or getattr(part, "func", part) for part in vars(code).values()]
-    found = [inspect.unwrap(each) for part in parts if callable(each := getattr(part, "__func__", part))]
-    found = [each for each in found if isinstance(each, types.FunctionType) and not _is_made(each, code)]
-    own = [each for each in found if each.__qualname__.startswith(f"{code.__qualname__}.")]
-    return own, tuple(each for each in found if each not in own and _root(each) not in sys.stdlib_module_names)
-
-
-def _is_made(function: types.FunctionType, kind: type) -> bool:
-    """Whether `dataclass` wrote it."""
-    made = function.__code__.co_filename == "<string>" and dataclasses.is_dataclass(kind)
-    return made and function.__name__ in _MADE
-
-
-def _own_values(code: Any, functions: list[types.FunctionType], changed: set[str]) -> Iterator[Any]:
-    """What a class or function holds itself: bases, defaults and closures."""
-    for function in functions:
-        defaults, names = function.__defaults__ or (), function.__code__.co_varnames[: function.__code__.co_argcount]
-        last = names[len(names) - len(defaults) :]
-        yield tuple(_marked(name, value, changed) for name, value in zip(last, defaults, strict=True))
-        by_name = sorted((function.__kwdefaults__ or {}).items())
-        yield tuple((name, _marked(name, value, changed)) for name, value in by_name)
-        yield from ((name, _marked(name, value, changed)) for name, value in _closed_over(function))
-    if isinstance(code, type):
-        yield code.__bases__
-        fields = getattr(code, "__dataclass_fields__", {})
-        for field in (fields[name] for name in inspect.get_annotations(code) if name in fields):  # without inherited
-            yield (field.name, *(v for v in (field.default, field.default_factory) if v is not dataclasses.MISSING))
-
-
-def _closed_over(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        try:
-            value = cell.cell_contents
-        except ValueError:  # a name that has no value yet
-            continue
-        if name != "__class__" and not isinstance(value, types.ModuleType):
-            yield name, value
+def _digest(*texts: str) -> str:
+    return hashlib.blake2b(repr(texts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -7,7 +7,7 @@ for images, labels in batches(train, 64, indices=weights, augment=True, shuffle=
 
 from nascore.data.info import DATASETS, Info
 from nascore.data.resident import WHOLE, Batches, Dataset, Share
-from nascore.data.sources import available, load
+from nascore.data.sources import available, fingerprint, load
 from nascore.data.spectrograms import Clip, read_clip, spectrogram
 from nascore.data.splits import split_indices
 from nascore.data.streaming import AnyBatches, AnyDataset, StreamedBatches, StreamedDataset, batches
@@ -26,6 +26,7 @@ __all__ = [
     "StreamedDataset",
     "available",
     "batches",
+    "fingerprint",
     "load",
     "read_clip",
     "spectrogram",

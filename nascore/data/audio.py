@@ -16,14 +16,15 @@ from nascore.base.errors import DataError
 from nascore.base.paths import shown
 
 RATE = 16_000  # samples a second of everything that is read
+_LOWEST, _HIGHEST = 1_000, 384_000  # samples a second of what is read: others would take memory without bounds
+_LONGEST = 6 * 3600  # seconds, likewise
 _WAV = ".wav"
 _SUFFIXES = (_WAV, ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff")
 
 
 def is_audio(name: str) -> bool:
-    """Whether a file's name is that of an audio file, and not a hidden one."""
-    path = PurePath(name)
-    return path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")
+    """Whether a file's name is that of an audio file."""
+    return PurePath(name).suffix.lower() in _SUFFIXES
 
 
 def readable(names: Iterable[str]) -> bool:
@@ -88,10 +89,12 @@ def _opened(file: str) -> Iterator[_Source]:
         raise DataError(f"{shown(Path(file))} is no WAV file, which takes the package soundfile to read: {remedy}")
     try:
         with _wav(file) if wav else _other(file) as source:
-            if source.rate < 1:
-                raise ValueError(f"{source.rate} samples a second")
+            if not _LOWEST <= source.rate <= _HIGHEST:
+                raise ValueError(f"{source.rate:,} samples a second, which must be from {_LOWEST:,} to {_HIGHEST:,}")
+            if source.frames > _LONGEST * source.rate:
+                raise ValueError(f"{source.frames / source.rate / 3600:,.0f} hours, of which {_LONGEST // 3600} may be")
             yield source
-    except (wave.Error, EOFError, OSError, RuntimeError, ValueError) as error:
+    except (wave.Error, EOFError, OSError, RuntimeError, ValueError, MemoryError) as error:
         why = str(error) or "it ends too early"
         remedy = "replace or delete it, or save it as PCM WAV"
         raise DataError(f"{shown(Path(file))} is not a readable recording ({why}): {remedy}") from error
@@ -100,11 +103,14 @@ def _opened(file: str) -> Iterator[_Source]:
 @contextmanager
 def _wav(file: str) -> Iterator[_Source]:
     with wave.open(file, "rb") as opened:
+        size = opened.getnchannels() * opened.getsampwidth()
+        if opened.getnframes() * size > Path(file).stat().st_size:
+            raise ValueError("it holds fewer samples than its header says")
 
         def read(start: int, count: int) -> np.ndarray:
             opened.setpos(start)
             held = opened.readframes(count)
-            if len(held) < count * opened.getnchannels() * opened.getsampwidth():
+            if len(held) < count * size:
                 raise ValueError("it holds fewer samples than its header says")
             return _decoded(held, opened.getsampwidth()).reshape(-1, opened.getnchannels())
 

@@ -2,9 +2,7 @@
 
 import hashlib
 import lzma
-import math
 import os
-import struct
 import tempfile
 from http.client import HTTPException
 from pathlib import Path
@@ -18,21 +16,51 @@ from nascore.base.errors import DataError
 from nascore.base.paths import downloads, shown
 from nascore.data.info import DATASETS
 
+# data set -> file -> MD5: of what scikit-learn and torchvision read, unpacked; MD5 is what CIFAR is published with
+SUMS = {
+    "digits": {"digits": "7696c07daa6d85010f8268703ab8b067"},
+    "mnist": {
+        "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+        "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+        "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+        "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+    },
+    "fashion_mnist": {
+        "train-images-idx3-ubyte": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+        "train-labels-idx1-ubyte": "9018921c3c673c538a1fc5bad174d6f9",
+        "t10k-images-idx3-ubyte": "8181f5470baa50b63fa0f6fddb340f0a",
+        "t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
+    },
+    "cifar10": {
+        "data_batch_1": "c99cafc152244af753f735de768cd75f",
+        "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
+        "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
+        "data_batch_4": "634d18415352ddfa80567beed471001a",
+        "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
+        "test_batch": "40351d587109b95175f43aff81a1287e",
+        "batches.meta": "5ff9c542aee3614f3951f8cda6e48888",
+    },
+    "cifar100": {
+        "train": "16019d7e3df5f24257cddd939b257f8d",
+        "test": "f0ef6b0ae62326f3e7ffdfab6717acfc",
+        "meta": "7973b15100ade9c7d40fb424638fde48",
+    },
+}
+
+_MOST_BYTES = 2**28  # no file of these sets has more
 _READERS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "cifar10": "CIFAR10", "cifar100": "CIFAR100"}
 
 
 def read(name: str, split: str, root: Path) -> tuple[Tensor, Tensor, tuple[str, ...]]:
     """Images (N, C, H, W) uint8, labels (N,) int64 and class names of a split, whose files are fetched where missing.
 
-    No file of the other split is opened. Raises `DataError` for damaged files and missing ones that cannot be fetched.
+    No file of the other split is opened. Raises `DataError` for files that are not the published ones, and missing ones
+    that cannot be fetched.
     """
     source = _Source(name, split, root)
     source.fetch()
     data = source.read()
     images, labels = torch.as_tensor(data.data), torch.as_tensor(data.targets, dtype=torch.int64)
-    if wrong := ((labels < 0) | (labels >= source.info.classes)).nonzero().flatten().tolist():
-        held = f"label {int(labels[wrong[0]])} at image {wrong[0]}, not one of 0 to {source.info.classes - 1}"
-        raise source.damaged(list(source.files)[-1], held)
     images = images.unsqueeze(1) if images.ndim == 3 else images.permute(0, 3, 1, 2).contiguous()
     return images, labels, tuple(data.classes)
 
@@ -44,19 +72,18 @@ def present(name: str, root: Path) -> bool:
 
 
 class _Source:
-    """One split of one set; its `files` are relative to `root`, each with its MD5 sum where torchvision knows that."""
+    """One split of one set; its `files` are relative to `root`, each with its MD5 sum."""
 
     def __init__(self, name: str, split: str, root: Path):
         self.name, self.train, self.root, self.info = name, split == "train", root, DATASETS[name]
         self.reader = _narrowed(name, self.train)
         if name.startswith("cifar"):
-            meta = (self.reader.meta["filename"], self.reader.meta["md5"])
-            sums = dict([meta, *self.reader.train_list, *self.reader.test_list])
-            folder = Path(self.reader.base_folder)
-            self.files: dict[Path, str | None] = {folder / file: md5 for file, md5 in sums.items()}
+            folder, listed = Path(self.reader.base_folder), [*self.reader.train_list, *self.reader.test_list]
+            names = [self.reader.meta["filename"], *(file for file, _ in listed)]
         else:
             folder = Path(self.reader.__name__, "raw")
-            self.files = {folder / Path(packed).stem: None for packed, _ in self.reader.resources}
+            names = [Path(packed).stem for packed, _ in self.reader.resources]
+        self.files = {folder / file: SUMS[name][file] for file in names}
 
     def missing(self) -> list[Path]:
         return [file for file in self.files if not (self.root / file).is_file()]
@@ -83,21 +110,17 @@ class _Source:
             raise self._unavailable(error) from error
 
     def read(self) -> Any:
-        """torchvision's data set. It sums up CIFAR's pickles before it opens any, but takes idx files as they are."""
-        counts = [self._idx_count(file) for file, md5 in self.files.items() if md5 is None]
-        if len(set(counts)) > 1:
-            raise self.damaged(list(self.files)[-1], f"{counts[-1]} labels for {counts[0]} images")
+        """torchvision's data set. None of its files is opened, pickles above all, before all have the right sum."""
+        for file, md5 in self.files.items():
+            if _md5(self.root / file) != md5:
+                remedy = "delete it, and the next load fetches it again; images of your own go into folder:PATH"
+                raise DataError(f"{shown(self.root / file)} is damaged or not the published file: {remedy}")
         try:
             return self.reader(self.root, train=self.train)
-        except RuntimeError as error:
-            from torchvision.datasets.utils import check_integrity
-
-            wrong = [file for file, md5 in self.files.items() if not check_integrity(self.root / file, md5)]
-            raise self.damaged(wrong[0] if wrong else Path(), "not the published file") from error
-
-    def damaged(self, file: Path, why: str) -> DataError:
-        remedy = "delete it, and the next load fetches it again"
-        return DataError(f"{shown(self.root / file)} is damaged ({why}): {remedy}")
+        except Exception as error:  # files that changed since, say
+            raise DataError(
+                f"{self.name} cannot be read from {shown(self.root)} ({error}): delete its files"
+            ) from error
 
     def _unavailable(self, error: Exception) -> DataError:
         names = ", ".join(file.name for file in self.missing())
@@ -123,17 +146,6 @@ class _Source:
         for file in missing:
             _unpack(packed[file], self.root / file, self.files[file])
 
-    def _idx_count(self, file: Path) -> int:
-        """The number of items in an idx file of bytes. Raises `DataError` where its header and its size disagree."""
-        sides = (self.info.image_size,) * 2 if "idx3" in file.name else ()
-        length = 8 + 4 * len(sides)
-        with (self.root / file).open("rb") as opened:
-            magic, *shape = struct.unpack(f">{length // 4}I", opened.read(length).ljust(length, b"\0"))
-        expected, held = length + math.prod(shape), (self.root / file).stat().st_size
-        if magic != 0x801 + len(sides) or tuple(shape[1:]) != sides or held != expected:
-            raise self.damaged(file, f"{held} bytes where its header of {[hex(magic), *shape]} makes it {expected}")
-        return shape[0]
-
 
 def _narrowed(name: str, train: bool) -> Any:
     """torchvision's class for the files of one split alone: of itself it also looks at, or sums up, the other's."""
@@ -147,7 +159,15 @@ def _narrowed(name: str, train: bool) -> Any:
     return type(whole.__name__, (whole,), {"resources": own, "_check_legacy_exist": lambda self: False})
 
 
-def _unpack(source: Path, target: Path, md5: str | None) -> None:
+def _md5(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            return hashlib.file_digest(opened, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    except OSError as error:
+        raise DataError(f"{shown(file)} cannot be read ({error}): replace or delete it") from error
+
+
+def _unpack(source: Path, target: Path, md5: str) -> None:
     """Decompress `source`; `target` appears whole and with the right sum, or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = target.with_name(f".{target.name}.{os.getpid()}")
@@ -157,10 +177,12 @@ def _unpack(source: Path, target: Path, md5: str | None) -> None:
             while chunk := packed.read(1 << 20):
                 total.update(chunk)
                 file.write(chunk)
-        if md5 not in (None, total.hexdigest()):
+                if file.tell() > _MOST_BYTES:
+                    raise EOFError(f"more than {_MOST_BYTES:,} bytes in it, which no file of these sets has")
+        if md5 != total.hexdigest():
             raise DataError(f"{shown(source)} does not hold the published {target.name}: replace it")
         os.replace(scratch, target)
-    except (lzma.LZMAError, EOFError) as error:
+    except (lzma.LZMAError, EOFError, MemoryError) as error:
         raise DataError(f"{shown(source)} is damaged ({error}): replace it") from error
     finally:
         scratch.unlink(missing_ok=True)

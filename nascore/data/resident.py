@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from nascore.base.arguments import Index, checked
+from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError, DataError
+from nascore.base.ranges import Index
 from nascore.data.augment import Draws, crop_and_flip, cut_out, draw, normalise
 from nascore.data.info import Info
 
@@ -49,7 +51,8 @@ class Dataset:
 class Share(NamedTuple):
     """The part of every batch that one of several processes takes: each `size`-th image, from number `rank` on.
 
-    A batch with fewer than `least` images for each process is left out; what is empty is left out anyway.
+    A last batch with fewer than `least` images for each process is joined to the one before it: 2 to train with, since
+    BatchNorm has nothing to average over one image of a single pixel. What is empty is left out.
     """
 
     rank: int = 0
@@ -58,8 +61,7 @@ class Share(NamedTuple):
 
     def of(self, start: int, end: int) -> slice | None:
         """This part of the batch from image `start` up to `end`."""
-        enough = end - start >= self.least * self.size and end - start > self.rank
-        return slice(start + self.rank, end, self.size) if enough else None
+        return slice(start + self.rank, end, self.size) if end - start > self.rank else None
 
 
 WHOLE = Share()  # one process takes all
@@ -91,9 +93,10 @@ class BaseBatches(Generic[Kind]):
     generator lives on the set's device; its state is the caller's to save and restore.
 
     `share` gives each of several processes its part of every batch: with equal generators they draw the same for all
-    images, so that their number changes neither the batches nor the augmentation.
+    images, so that their number changes neither the augmentation nor the batches, but for a last one that is joined.
 
-    Raises `ConfigError` for settings that make no sense, such as a batch size that `drop_last` leaves no batch of.
+    Raises `ConfigError` for settings that make no sense, such as a batch size that `drop_last` leaves no batch of, or
+    fewer images than `share` asks for.
     """
 
     def __init__(
@@ -122,7 +125,7 @@ class BaseBatches(Generic[Kind]):
 
     def __len__(self) -> int:
         """The number of batches of one iteration."""
-        return self.count // self.batch_size if self.drop_last else -(-self.count // self.batch_size)
+        return len(self._bounds())
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         raise NotImplementedError
@@ -139,6 +142,8 @@ class BaseBatches(Generic[Kind]):
         size, count, generator = self.batch_size, self.count, self.generator
         if size < 1 or count < 1 or len(self) < 1:
             raise ConfigError(f"no batch of {size} can be made of {count} images with drop_last={self.drop_last}")
+        if count < self._least:
+            raise ConfigError(f"there must be at least {self._least} images to train on, not {count}")
         if self.indices is not None and not 0 <= self.indices.min() <= self.indices.max() < len(self.dataset):
             raise ConfigError(f"indices must be from 0 to {len(self.dataset) - 1}, the last image")
         if self.cutout < 0 or (self.cutout and not self.augment):
@@ -161,15 +166,27 @@ class BaseBatches(Generic[Kind]):
         order = torch.randperm(self.count, generator=source, device=source.device)
         return order if self.indices is None else self.indices[order]
 
+    @property
+    def _least(self) -> int:
+        return self.share.least * self.share.size
+
+    def _bounds(self) -> list[tuple[int, int]]:
+        """The first image of each batch, and the one after its last."""
+        if self.drop_last:
+            edges = list(range(0, self.count + 1, self.batch_size))
+        else:
+            edges = [*range(0, self.count, self.batch_size), self.count]
+            if len(edges) > 2 and edges[-1] - edges[-2] < min(self._least, self.batch_size):
+                del edges[-2]
+        return list(pairwise(edges))
+
     def _positions(self) -> list[slice]:
-        starts = range(0, len(self) * self.batch_size, self.batch_size)
-        parts = [self.share.of(start, min(start + self.batch_size, self.count)) for start in starts]
+        parts = [self.share.of(*bounds) for bounds in self._bounds()]
         return [part for part in parts if part is not None]
 
     def whole(self) -> list[int]:
-        """How many images each batch has in all processes together."""
-        starts = [part.start - self.share.rank for part in self._positions()]
-        return [min(self.batch_size, self.count - start) for start in starts]
+        """How many images each batch that this process has a part of has in all processes together."""
+        return [end - start for start, end in self._bounds() if self.share.of(start, end) is not None]
 
     def _finished(self, images: Tensor, centres: Tensor) -> Tensor:
         images = normalise(images, self._mean, self._std)

@@ -1,27 +1,33 @@
 """Data sets by name."""
 
+import hashlib
 import importlib.util
 import math
 from dataclasses import replace
+from numbers import Integral, Real
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from nascore.base.arguments import Amount, checked
+from nascore.base.arguments import checked
 from nascore.base.config import choose
-from nascore.base.errors import ConfigError
+from nascore.base.errors import ConfigError, DataError, shortened
 from nascore.base.paths import data_root
-from nascore.data import published
-from nascore.data.folders import folder_available, load_folder
+from nascore.base.ranges import Pixels
+from nascore.data import fingerprints, published
+from nascore.data.folders import folder_available, load_folder, used_files
 from nascore.data.images import FITS
 from nascore.data.info import DATASETS, Info, padding_for
 from nascore.data.resident import Dataset
 from nascore.data.splits import balanced_order, limited
 from nascore.data.streaming import AnyDataset
-from nascore.data.voices import CLIP_SECONDS, SHORTEST_CLIP, load_voices, voices_available
+from nascore.data.voices import CLIP_SECONDS, SHORTEST_CLIP, load_voices, used_recordings, voices_available
 
 _FOLDER, _VOICES = "folder:", "voices:"
+_LARGEST = 4096  # pixels
 _DIGITS_TO_TEST = 360  # 36 of each digit, a fifth; 1,437 are left to train on
 
 
@@ -32,7 +38,7 @@ def load(
     *,
     root: str | Path | None = None,
     limit: int | None = None,
-    image_size: Amount | None = None,
+    image_size: Pixels | None = None,
     resident_limit: int = 2 * 2**30,
     fit: str = "shorter",
     clip_seconds: float = CLIP_SECONDS,
@@ -55,16 +61,21 @@ def load(
     Digit Dataset, numbers 0 to 4 are to test with; else a fixed draw of recordings that have at least 20 clips of
     each speaker, or half of the clips if they are fewer than 40.
 
+    The files of an image folder or voices are each taken once, whatever links there are, and hidden ones not at all.
+    Images of every depth are scaled to 8 bits, and show white where they are transparent. A printed line says which
+    classes have no test images.
+
     Raises `ConfigError` for an unknown name, split or fit, an impossible limit, size, length of clips or number of
-    speakers, and settings that are for another kind of set; `DataError`, with the file and the remedy, for data that
-    are missing or damaged, for image folders with a wrong layout, a test class that train lacks, or images that differ
-    in size while no `image_size` is given, and for voices with a wrong layout, a file that it takes the package
-    `soundfile` to read, or a speaker who has nothing left for one of the splits.
+    speakers, and settings that are for another kind of set. Raises `DataError`, with the file and the remedy, for data
+    that are missing, damaged, or not the published ones of their name; for image folders with a wrong layout, a single
+    class, a test class that train lacks, files of too many pixels or of values whose range nothing says, or images that
+    differ in size while no `image_size` is given; for zip files that unpack to too much; and for voices with a wrong
+    layout, a file that it takes the package `soundfile` to read, or a speaker who has nothing left for one of the
+    splits.
     """
     choose("split", split, {"train": None, "test": None})
     choose("fit", fit, FITS)
-    if image_size is not None and image_size < 1:
-        raise ConfigError(f"image_size must be at least 1 pixel, not {image_size}")
+    _check_numbers(limit, image_size, resident_limit, clip_seconds, speakers)
     _check_settings(name, fit, clip_seconds, speakers)
     if folder := _path(name, _FOLDER, root):
         return load_folder(folder, split, limit, image_size, resident_limit, fit)
@@ -92,14 +103,53 @@ def available(name: str, root: str | Path | None = None) -> bool:
     return published.present(name, data_root(root))
 
 
+def fingerprint(name: str, *, root: str | Path | None = None) -> dict[str, Any]:
+    """What the data of `name` are, both splits: {"sha256": ..., "files": how many}, and "bytes" in all where files are
+    read; equal for equal data on every machine, wherever they lie.
+
+    For a named set it is a constant, known without its files; `load` takes no others. Of an image folder or voices the
+    names in the folder, sizes and contents of all files that are used count; of more than 2 GB or 50,000 files the
+    contents of 1,000, which "contents_of" says. What is in a zip file counts as if unpacked, which it is, once. A
+    second call reads nothing where no file's size or time of change differs.
+
+    Raises `ConfigError` for an unknown name, and `DataError` for missing files, a wrong layout, and files that cannot
+    be read, as `load` does.
+    """
+    if folder := _path(name, _FOLDER, root):
+        return fingerprints.of_files(*used_files(folder))
+    if voices := _path(name, _VOICES, root):
+        return fingerprints.of_files(*used_recordings(voices))
+    _info(name)
+    return fingerprints.of_sums(published.SUMS[name])
+
+
 def _path(name: str, prefix: str, root: str | Path | None) -> Path | None:
     if not str(name).startswith(prefix):
         return None
-    return data_root(root) / Path(name.removeprefix(prefix)).expanduser()
+    folder = data_root(root)
+    try:
+        folder /= Path(name.removeprefix(prefix)).expanduser()
+        folder.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # which the loader says
+    except (OSError, ValueError, RuntimeError) as error:  # too long, with a zero byte, the home of an unknown user, ...
+        raise ConfigError(f"{shortened(name)} names no folder that can be looked into ({error})") from error
+    return folder
 
 
 def _info(name: str) -> Info:
     return choose("data set", name, DATASETS | {f"{prefix}PATH": None for prefix in (_FOLDER, _VOICES)})
+
+
+def _check_numbers(limit: Any, image_size: Any, resident_limit: Any, clip_seconds: Any, speakers: Any) -> None:
+    for name, value in {"limit": limit, "image_size": image_size, "speakers": speakers}.items():
+        if isinstance(value, bool) or not isinstance(value, Integral | None):
+            raise ConfigError(f"{name} must be a whole number or None, not {shortened(value)}")
+    for name, value in {"resident_limit": resident_limit, "clip_seconds": clip_seconds}.items():
+        if isinstance(value, bool) or not isinstance(value, Real):
+            raise ConfigError(f"{name} must be a number, not {shortened(value)}")
+    if image_size is not None and not 1 <= image_size <= _LARGEST:
+        raise ConfigError(f"image_size must be at least 1 pixel, and at most {_LARGEST}, not {image_size}")
 
 
 def _check_settings(name: str, fit: str, clip_seconds: float, speakers: int | None) -> None:
@@ -118,6 +168,9 @@ def _digits(split: str) -> tuple[Tensor, Tensor, tuple[str, ...]]:
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
+    held = bunch.images.astype(np.uint8).tobytes() + bunch.target.astype(np.uint8).tobytes()
+    if hashlib.md5(held, usedforsecurity=False).hexdigest() != published.SUMS["digits"]["digits"]:
+        raise DataError("scikit-learn's digits are not the published ones: install scikit-learn anew")
     labels = torch.from_numpy(bunch.target).long()
     images = torch.from_numpy(bunch.images).mul(255 / 16).round().to(torch.uint8).unsqueeze(1)
     order = balanced_order(labels)

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nascore.base.arguments import Positive, checked
+from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Positive
 from nascore.data import audio
 from nascore.data.info import Info
 from nascore.data.streaming import Reader

@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nascore.base.arguments import Finite, Range, Seed, checked
+from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Finite, Range, Seed
 from nascore.data.resident import Dataset
 from nascore.data.streaming import StreamedDataset
 

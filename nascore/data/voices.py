@@ -4,7 +4,6 @@ PATH/<speaker>/**/<recording>, as VoxCeleb1 has it, or PATH/recordings/<word>_<s
 not, as the Free Spoken Digit Dataset has it; either may lie one folder further down, or in one zip file in PATH.
 """
 
-import os
 import re
 from collections.abc import Iterator
 from functools import lru_cache
@@ -20,6 +19,7 @@ from nascore.base.errors import ConfigError, DataError
 from nascore.base.paths import shown
 from nascore.data import audio
 from nascore.data.info import Info
+from nascore.data.listing import files
 from nascore.data.spectrograms import Clip, Spectrograms, viridis
 from nascore.data.splits import limited
 from nascore.data.streaming import AnyDataset, StreamedDataset, decoded
@@ -67,8 +67,22 @@ def load_voices(
 
 def voices_available(path: Path) -> bool:
     """Whether the folder, or its zip file, holds recordings by speaker that what is installed reads, by their names."""
-    names = _LAYOUT.located(_audio_files(path))[1] or zipped_files(path, _LAYOUT)
+    try:
+        names = _LAYOUT.located(_audio_files(path))[1] or zipped_files(path, _LAYOUT)
+    except DataError:
+        return False
     return bool(names) and audio.readable(names)
+
+
+def used_recordings(path: Path) -> tuple[Path, list[str]]:
+    """The folder with the recordings of the voices `path`, and their names in it. Raises `DataError` as `load` does."""
+    folder = unzipped(path, _LAYOUT)
+    top, names = _LAYOUT.located(_audio_files(folder))
+    if not names:
+        where = "at most one folder further down, or in one zip file"
+        root = "a relative PATH of voices:PATH starts in the folder that NASCORE_DATA names"
+        raise DataError(f"{shown(folder)} is no {_LAYOUT.kind}: it must hold {_WANTED}, {where}; {root}")
+    return folder / top, names
 
 
 def _info(title: str, names: tuple[str, ...], size: int) -> Info:
@@ -99,13 +113,8 @@ class _Recording(NamedTuple):
 
 def _recordings(path: Path) -> tuple[_Recording, ...]:
     """All recordings, sorted by speaker and then by name."""
-    folder = unzipped(path, _LAYOUT)
-    top, names = _LAYOUT.located(_audio_files(folder))
-    if not names:
-        where = "at most one folder further down, or in one zip file"
-        root = "a relative PATH of voices:PATH starts in the folder that NASCORE_DATA names"
-        raise DataError(f"{shown(folder)} is no {_LAYOUT.kind}: it must hold {_WANTED}, {where}; {root}")
-    return tuple(sorted((_recording(folder / top, name) for name in names), key=attrgetter("speaker", "file")))
+    folder, names = used_recordings(path)
+    return tuple(sorted((_recording(folder, name) for name in names), key=attrgetter("speaker", "file")))
 
 
 def _recording(folder: Path, name: str) -> _Recording:
@@ -123,9 +132,7 @@ def _speaker(name: str) -> tuple[str, int | None]:
 
 
 def _audio_files(path: Path) -> Iterator[str]:
-    for folder, _, names in os.walk(path, followlinks=True):
-        for name in filter(audio.is_audio, names):
-            yield Path(folder, name).relative_to(path).as_posix()
+    return files(path, audio.is_audio)
 
 
 def _chosen(names: list[str]) -> list[str]:

@@ -1,8 +1,11 @@
 """Derivation of each node's strongest edges: DARTS's, and with a limit on skips P-DARTS's."""
 
+from typing import Annotated
+
 import torch
 from torch import Tensor
 
+from nascore.base.ranges import Count, Range
 from nascore.derivation.base import Derivation
 from nascore.networks.genotypes import Arrow
 from nascore.spaces.base import Space
@@ -19,12 +22,8 @@ class StrongestEdges(Derivation):
     another operation of the same edge takes its place, or another edge does. Reduction cells are not limited.
     """
 
-    inputs: int = 2
-    skip_limit: int | None = None
-
-    def validate(self) -> None:
-        self.require(self.inputs >= 1, "inputs", "at least 1")
-        self.require(self.skip_limit is None or self.skip_limit >= 0, "skip_limit", "at least 0")
+    inputs: Count = 2
+    skip_limit: Annotated[int, Range(0, 100)] | None = None
 
     def choose(self, space: Space, strengths: Tensor, kind: str = "normal") -> list[Arrow]:
         strengths, edges = strengths.clone(), space.edges()

@@ -25,7 +25,6 @@ class StrongestGroups(StrongestEdges):
     groups: tuple[tuple[str, ...], ...] | None = None
 
     def validate(self) -> None:
-        super().validate()
         named = [name for group in self.groups or () for name in group]
         distinct = set(named) <= set(OPERATIONS) and len(set(named)) == len(named)
         self.require(distinct, "groups", "groups of different names of operations")

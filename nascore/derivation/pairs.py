@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from nascore.base.answers import Answers
+from nascore.base.ranges import Count
 from nascore.derivation.base import Derivation
 from nascore.derivation.edges import _strongest
 from nascore.networks.genotypes import Arrow
@@ -16,10 +17,7 @@ class StrongestPairs(Derivation):
     GDAS derives so (in its code). Of equal pairs the earlier edge wins, then the earlier candidate.
     """
 
-    inputs: int = 2
-
-    def validate(self) -> None:
-        self.require(self.inputs >= 1, "inputs", "at least 1")
+    inputs: Count = 2
 
     def objection(self, search: Answers) -> str | None:
         if search.space.parallel:

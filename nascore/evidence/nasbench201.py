@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, str] = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "i
 MEASURES: dict[str, str] = {"test": "_test_acc", "val_12ep": "_val_acc_12ep", "test_12ep": "_test_acc_12ep"}
 
 _FILE = Path("nasbench201", "nb201.csv.gz")
+_MOST_BYTES = 2**25  # of the table, unpacked
 _ACCURACIES = tuple(data + end for data in BENCHMARKS for end in MEASURES.values())
 _COLUMNS = ("arch_str", "unique_str", *_ACCURACIES)
 
@@ -106,22 +107,25 @@ def load_table(root: str | Path | None = None) -> Table:
     """Read the table from `nasbench201/nb201.csv.gz` in `nascore.paths.data_root(root)`.
 
     The file has a row for each of the 15,625 cells, with the columns of `Table.frame` but the last two; others are left
-    out. Raises `DataError` naming the file and the remedy where it is missing, damaged or not such a table.
+    out. Raises `DataError` naming the file and the remedy where it is missing, damaged, too large or not such a table.
     """
     path = data_root(root) / _FILE
-    try:
-        return Table(_checked(_parsed(path.read_bytes())))
-    except FileNotFoundError as error:
+    if not available(root):
         raise DataError(
             f"the accuracies of NAS-Bench-201 are not there: {shown(path)} is missing. Set NASCORE_DATA to a folder "
             f"that holds {_FILE.as_posix()}, a gzipped CSV with the columns {', '.join(_COLUMNS)}"
-        ) from error
+        )
+    try:
+        with gzip.open(path) as file:
+            return Table(_checked(_parsed(file.read(_MOST_BYTES + 1))))
     except (OSError, EOFError, zlib.error, ValueError) as error:
         raise DataError(f"{shown(path)} is no table of NAS-Bench-201 ({error}): replace it") from error
 
 
 def _parsed(content: bytes) -> pd.DataFrame:
-    return pd.read_csv(BytesIO(gzip.decompress(content)), dtype=str, keep_default_na=False)
+    if len(content) > _MOST_BYTES:
+        raise ValueError(f"it unpacks to more than {_MOST_BYTES:,} bytes, where the benchmark's has 4 million")
+    return pd.read_csv(BytesIO(content), dtype=str, keep_default_na=False)
 
 
 def _checked(frame: pd.DataFrame) -> pd.DataFrame:

@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 
 from nascore.base import paths
-from nascore.base.arguments import Digits, checked
+from nascore.base.arguments import checked
 from nascore.base.config import choose
 from nascore.base.errors import ConfigError, shortened
 from nascore.base.files import export, origin
+from nascore.base.ranges import Digits
 
 Kind = Literal["reported", "measured", "computed"]
 KINDS: tuple[Kind, ...] = ("reported", "measured", "computed")

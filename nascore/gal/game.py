@@ -5,8 +5,9 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nascore.base.arguments import Amount, Finite, checked
+from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Amount, Finite
 
 
 @checked

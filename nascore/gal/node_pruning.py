@@ -9,8 +9,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from nascore.base.arguments import Index, checked
+from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Index
 from nascore.networks.cell_network import BuiltCell, CellNetwork
 from nascore.networks.cells import INPUTS, Cell, Kept, Stack
 

@@ -10,17 +10,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nascore.base.arguments import Seed, checked
+from nascore.base.arguments import checked
 from nascore.base.config import from_dict
 from nascore.base.errors import ConfigError
 from nascore.base.processes import check_alone
+from nascore.base.ranges import Momentum, NonNegative, Probability, Range, Seed, Steps
 from nascore.data import Info
 from nascore.gal.game import Discriminator, adversarial_loss, discriminator_loss, imitation_loss
 from nascore.gal.masked import MaskedNetwork
@@ -34,6 +35,9 @@ from nascore.training.evaluation import autocast, evaluate, evaluation_batches, 
 from nascore.training.retraining import TrainingSettings, load_weights
 from nascore.training.settings import DataSettings, SgdSettings
 
+_Ratio = Annotated[float, Range(above=0, high=1e16)]  # of two rates
+_Layers = Annotated[tuple[Annotated[int, Range(1, 65_536)], ...], Range(0, 100)]
+
 
 class GalSettings(DataSettings, SgdSettings):
     """Adversarial pruning of the nodes of a trained network: everything that decides it but its seed and that network.
@@ -43,33 +47,26 @@ class GalSettings(DataSettings, SgdSettings):
     discriminator; with `imitation=0, adversarial=0, labels=1` it is plain l1 pruning of a network that trains on.
     """
 
-    sparsity: float  # lambda of equation 7
-    imitation: float = 1.0
-    adversarial: float = 1.0
-    labels: float = 0.0
-    restraint: float = 1.0  # of the discriminator, R(W_D) of equation 7
-    noise: float = 0.0  # z of equation 5: dropout before the classifier, in the generator's step alone
-    hidden: tuple[int, ...] = (128, 256, 128)  # the discriminator's hidden units
+    sparsity: NonNegative  # lambda of equation 7
+    imitation: NonNegative = 1.0
+    adversarial: NonNegative = 1.0
+    labels: NonNegative = 0.0
+    restraint: NonNegative = 1.0  # of the discriminator, R(W_D) of equation 7
+    noise: Probability = 0.0  # z of equation 5: dropout before the classifier, in the generator's step alone
+    hidden: _Layers = (128, 256, 128)  # the discriminator's hidden units
     activation: bool = True  # ReLUs between its layers
-    discriminator_rate: float = 1.0  # its learning rate, in units of the weights'
+    discriminator_rate: _Ratio = 1.0  # its learning rate, in units of the weights'
     mask_start: Literal["one", "normal"] = "one"  # 1, or a standard normal (Code: GAL)
-    mask_rate: float = 1.0  # the masks' learning rate, in units of the weights'
-    mask_momentum: float | Literal["fista"] = "fista"  # as in Code: GAL; starts anew when the learning rate changes
-    mask_interval: int = 1  # steps between two of the masks, each on the last batch's gradient
+    mask_rate: _Ratio = 1.0  # the masks' learning rate, in units of the weights'
+    mask_momentum: Momentum | Literal["fista"] = "fista"  # as in Code: GAL; starts anew when the learning rate changes
+    mask_interval: Steps = 1  # steps between two of the masks, each on the last batch's gradient
     nonnegative: bool = True  # masks below 0 become 0 (Code: GAL)
     rule: Rule = "node"  # what pruning a node takes away, see `node_pruning.pruned`
     empty: Empty = "bypass"  # and what becomes of a cell that keeps none
 
     def validate(self) -> None:
         super().validate()
-        for name in ("sparsity", "imitation", "adversarial", "labels", "restraint"):
-            self.require(getattr(self, name) >= 0, name, "at least 0")
         self.require(self.imitation + self.labels > 0, "imitation", "above 0 without labels")
-        self.require(0 <= self.noise < 1, "noise", "at least 0 and below 1")
-        self.require(self.mask_rate > 0, "mask_rate", "above 0")
-        self.require(self.discriminator_rate > 0, "discriminator_rate", "above 0")
-        self.require(self.mask_interval >= 1, "mask_interval", "at least 1")
-        self.require(all(units >= 1 for units in self.hidden), "hidden", "numbers of units")
 
     def start(self, device: torch.device, seed: int, root: str | Path | None = None, after: Run | None = None) -> "Gal":
         """The pruning at its beginning, of the network that the run `after` trained.

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from torch import nn
 
-from nascore.base.arguments import Amount, checked
+from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Amount, Channels, Pixels
 
 
 @checked
@@ -15,7 +16,7 @@ class LeNet(nn.Sequential):
     DARTS-GAL, Table 2 prints only its size; this is the layout of that size at 28x28 with one channel.
     """
 
-    def __init__(self, classes: Amount = 10, in_channels: Amount = 1, image_size: Amount = 28):
+    def __init__(self, classes: Amount = 10, in_channels: Channels = 1, image_size: Pixels = 28):
         pooled = (image_size - 4) // 2
         if pooled < 1:
             raise ConfigError(f"LeNet needs images of at least 6x6 pixels, not {image_size}x{image_size}")
@@ -35,7 +36,7 @@ class LeNet(nn.Sequential):
 
 
 @checked
-def vgg16(classes: Amount = 10, in_channels: Amount = 3, image_size: Amount = 224) -> nn.Module:
+def vgg16(classes: Amount = 10, in_channels: Channels = 3, image_size: Pixels = 224) -> nn.Module:
     """torchvision's VGG16; its first convolution is replaced where images have other than 3 channels.
 
     Raises `ConfigError` for images of less than 32x32 pixels: five poolings leave nothing of them.
@@ -43,7 +44,7 @@ def vgg16(classes: Amount = 10, in_channels: Amount = 3, image_size: Amount = 22
     from torchvision.models import vgg16 as make
 
     if image_size < 32:
-        raise ConfigError(f"vgg16 needs images of at least 32x32 pixels, not {image_size}x{image_size}")
+        raise ConfigError(f"VGG16 needs images of at least 32x32 pixels, not {image_size}x{image_size}")
     network = make(num_classes=classes)
     if in_channels != 3:
         network.features[0] = nn.Conv2d(in_channels, 64, 3, padding=1)
@@ -51,7 +52,7 @@ def vgg16(classes: Amount = 10, in_channels: Amount = 3, image_size: Amount = 22
 
 
 @checked
-def resnet18(classes: Amount = 10, in_channels: Amount = 3, image_size: Amount = 224) -> nn.Module:
+def resnet18(classes: Amount = 10, in_channels: Channels = 3, image_size: Pixels = 224) -> nn.Module:
     """torchvision's ResNet18; its first convolution is replaced where images have other than 3 channels."""
     from torchvision.models import resnet18 as make
 

@@ -1,11 +1,11 @@
 """The network that a cell of NAS-Bench-201 describes, to be trained from scratch."""
 
 from collections import deque
-from typing import Annotated
 
 from torch import Tensor, nn
 
-from nascore.base.arguments import Amount, Range, checked
+from nascore.base.arguments import checked
+from nascore.base.ranges import Amount, Cells, Channels
 from nascore.networks import operations
 from nascore.networks.benchmark_cells import EDGES, OUTPUT, BenchmarkCell
 from nascore.networks.residual_stack import ResidualStack
@@ -42,10 +42,10 @@ class BenchmarkNetwork(ResidualStack):
     def __init__(
         self,
         cell: BenchmarkCell,
-        cells: Annotated[int, Range(most=10_000)] = 5,
-        channels: Amount = 16,
+        cells: Cells = 5,
+        channels: Channels = 16,
         classes: Amount = 10,
-        in_channels: Amount = 3,
+        in_channels: Channels = 3,
     ):
         super().__init__(
             lambda width: DerivedBenchmarkCell(cell, width),

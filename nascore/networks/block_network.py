@@ -6,8 +6,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from nascore.base.arguments import Amount, Fraction, checked
+from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Amount, Channels, Probability, Stages
 from nascore.networks import operations
 from nascore.networks.auxiliary import AuxiliaryHead, drop_path_by_image
 from nascore.networks.block_stack import BlockStack
@@ -59,13 +60,13 @@ class BlockNetwork(BlockStack):
     def __init__(
         self,
         genotype: BlockGenotype,
-        stages: tuple[Amount, ...] = (8, 8, 8),
-        channels: Amount = 36,
+        stages: Stages = (8, 8, 8),
+        channels: Channels = 36,
         classes: Amount = 10,
-        in_channels: Amount = 3,
+        in_channels: Channels = 3,
         stem: Literal["cifar", "imagenet"] = "cifar",
         auxiliary: bool = False,
-        dropout: Fraction = 0.0,
+        dropout: Probability = 0.0,
     ):
         blocks = list(genotype.cells().values())
         if len(blocks) == 1:

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from nascore.base.arguments import Amount, Index, checked, checked_genotype
+from nascore.base.arguments import checked, checked_genotype
 from nascore.base.errors import ConfigError, GenotypeError, shortened
+from nascore.base.ranges import Amount, Index
 from nascore.networks.genotypes import AnyGenotype, listed
 from nascore.networks.operations import OPERATIONS, unknown_operation
 

@@ -5,8 +5,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from nascore.base.arguments import Amount, Index, checked
+from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Amount, Cells, Channels, Index
 from nascore.networks import operations
 from nascore.networks.auxiliary import AuxiliaryHead, drop_path_by_image
 from nascore.networks.cell_stack import CellStack, StackedCell, Stem, stacked
@@ -81,10 +82,10 @@ class CellNetwork(CellStack):
     def __init__(
         self,
         genotype: Genotype | Stack,
-        cells: Amount = 20,
-        channels: Amount = 36,
+        cells: Cells = 20,
+        channels: Channels = 36,
         classes: Amount = 10,
-        in_channels: Amount = 3,
+        in_channels: Channels = 3,
         reductions: tuple[Index, ...] | None = None,
         stem: Stem = "cifar",
         auxiliary: bool = False,

@@ -11,8 +11,9 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from nascore.base.arguments import Amount, Index, checked
+from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Amount, Cells, Index
 from nascore.networks.cells import Genotype, Stack, cell_types
 from nascore.networks.operations import FactorizedReduce, conv_bn, relu_conv_bn
 
@@ -89,7 +90,7 @@ def check_layout(cells: int, reductions: tuple[int, ...], normal_types: int) -> 
 
 
 @checked
-def kinds(cells: Amount, reductions: tuple[Index, ...], normal_types: Amount) -> list[str]:
+def kinds(cells: Cells, reductions: tuple[Index, ...], normal_types: Amount) -> list[str]:
     """The cell type at each position: a normal cell's type is the number of reductions passed so far."""
     *normal, reduce = cell_types(normal_types)
     stage = [sum(reduction < at for reduction in reductions) for at in range(cells)]
@@ -97,7 +98,7 @@ def kinds(cells: Amount, reductions: tuple[Index, ...], normal_types: Amount) ->
 
 
 @checked
-def stacked(genotype: Genotype, cells: Amount, reductions: tuple[Index, ...] | None = None) -> Stack:
+def stacked(genotype: Genotype, cells: Cells, reductions: tuple[Index, ...] | None = None) -> Stack:
     """The stack of `cells` cells that a network of this genotype is; raises `ConfigError` for an impossible layout."""
     reductions = default_reductions(cells) if reductions is None else tuple(reductions)
     check_layout(cells, reductions, len(genotype.normal))

@@ -7,18 +7,19 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from nascore.base.arguments import Amount, Finite, checked
+from nascore.base.arguments import checked
 from nascore.base.config import choose
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Channels, Finite, Pixels
 
 
 @checked
 def fitted_channels(
     make: Callable[[int], nn.Module],
-    shape: tuple[Amount, Amount, Amount],
+    shape: tuple[Channels, Pixels, Pixels],
     *,
-    least: Amount = 2,
-    step: Amount = 2,
+    least: Channels = 2,
+    step: Channels = 2,
     **budget: Finite,
 ) -> int:
     """The number of channels with which `make(channels)` comes nearest to a budget, `parameters=3e6` or `macs=5e8`,
@@ -51,7 +52,7 @@ class Count(NamedTuple):
 
 
 @checked
-def count(network: nn.Module, shape: tuple[Amount, Amount, Amount]) -> Count:
+def count(network: nn.Module, shape: tuple[Channels, Pixels, Pixels]) -> Count:
     """The size of a network for one image of `shape` (channels, height, width).
 
     Parameters are all weights and biases, BatchNorm's included, without the auxiliary head. Multiply-adds are those

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from nascore.base.answers import Answer
-from nascore.base.arguments import Finite, checked
+from nascore.base.arguments import checked
+from nascore.base.ranges import Finite, Fraction, Momentum, NonNegative, Positive, Rate, Rest
 from nascore.optimization.gradients import constant, frozen_statistics, gradients_of, or_zeros
 from nascore.relaxations.architecture import Architecture
 from nascore.spaces.base import Space
@@ -59,18 +60,12 @@ class Problem(Protocol):
 class Optimization(Answer):
     """Base of the optimizations. Alpha is updated by Adam, with DARTS's settings unless told otherwise."""
 
-    train_fraction: float = 0.5  # of the training images, for the weights; the rest is for alpha and for validation
-    warm_up: int = 0  # epochs, the first ones, in which only the weights are trained
-    learning_rate: float = 3e-4
-    betas: tuple[float, float] = (0.5, 0.999)
-    weight_decay: float = 1e-3
-    gradient_clip: float | None = None  # the largest norm of alpha's gradient; None: as it comes
-
-    def validate(self) -> None:
-        self.require(self.gradient_clip is None or self.gradient_clip > 0, "gradient_clip", "above 0")
-        self.require(0 < self.train_fraction <= 1, "train_fraction", "above 0 and at most 1")
-        self.require(self.warm_up >= 0, "warm_up", "at least 0")
-        self.require(self.learning_rate > 0, "learning_rate", "above 0")
+    train_fraction: Fraction = 0.5  # of the training images, for the weights; the rest is for alpha and for validation
+    warm_up: Rest = 0  # epochs, the first ones, in which only the weights are trained
+    learning_rate: Rate = 3e-4
+    betas: tuple[Momentum, Momentum] = (0.5, 0.999)
+    weight_decay: NonNegative = 1e-3
+    gradient_clip: Positive | None = None  # the largest norm of alpha's gradient; None: as it comes
 
     @abstractmethod
     def start(self, problem: Problem, optimizer: torch.optim.SGD, clip: float) -> "Stepper":

@@ -1,14 +1,15 @@
 """Bilevel optimisation: DARTS's, of first and second order."""
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor
 
 from nascore.base.answers import Answers
-from nascore.base.arguments import Finite, checked
+from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Finite, Range
 from nascore.optimization.base import Batch, Optimization, Outcome, Problem, Step, Stepper
 from nascore.optimization.gradients import constant, frozen_statistics, gradients_of, restored
 
@@ -20,12 +21,9 @@ class Bilevel(Optimization):
     weights as they are. `first` is who begins each step: alpha in DARTS, the weights in GDAS and EoiNAS.
     """
 
+    train_fraction: Annotated[float, Range(above=0, below=1, why="which leaves images for alpha")] = 0.5
     order: Literal[1, 2] = 1
     first: Literal["alpha", "weights"] = "alpha"
-
-    def validate(self) -> None:
-        super().validate()
-        self.require(self.train_fraction < 1, "train_fraction", "below 1, to leave images for alpha,")
 
     def objection(self, search: Answers) -> str | None:
         if self.order == 1:
@@ -57,7 +55,7 @@ class BilevelStepper(Stepper):
         return self.step_weights(train)._replace(valid=seen)
 
     def _step_alpha(self, train: Batch, valid: Batch | None) -> Outcome:
-        assert valid is not None  # see `Bilevel.validate`
+        assert valid is not None  # see `Bilevel.train_fraction`
         if self.settings.order == 1:
             return self.step_architecture(valid)
         with frozen_statistics(self.problem.supernet):

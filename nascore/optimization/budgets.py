@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from nascore.base.answers import Answer, Answers
-from nascore.base.arguments import Amount, checked
+from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Amount, Pixels, Positive
 from nascore.networks import operations
 from nascore.networks.blocks import Connection
 from nascore.records.environment import find_device
@@ -82,7 +83,7 @@ class CostOfConnections(BudgetOfBlocks):
     blocks that share their scales it is the mean.
     """
 
-    image_size: int = 32  # pixels a side, of the images
+    image_size: Pixels = 32  # pixels a side, of the images
 
     @abstractmethod
     def cost(self, space: BlockSpace, target: int, place: Place) -> float:
@@ -113,7 +114,7 @@ class Latency(CostOfConnections):
     measured once, by `measured_latency`, and are part of the settings from then on: so a search stays reproducible.
     """
 
-    seconds: tuple[tuple[float, ...], ...]
+    seconds: tuple[tuple[Positive, ...], ...]
 
     def cost(self, space: BlockSpace, target: int, place: Place) -> float:
         width, of_stage = len(space.candidates), self.seconds[place.stage : place.stage + 1]
@@ -131,7 +132,7 @@ def measured_latency(
     *,
     device: str | torch.device = "cpu",
     batch_size: Amount = 64,
-    image_size: Amount = 32,
+    image_size: Pixels = 32,
     repeats: Amount = 11,
 ) -> Latency:
     """What a forward and backward pass of each operation of a space takes on a device, for a batch of images.
@@ -165,7 +166,7 @@ def _median_time(layer: nn.Module, x: Tensor, repeats: int) -> float:
 
 
 @checked
-def places(space: BlockSpace, kind: str, image_size: Amount = 32) -> list[Place]:
+def places(space: BlockSpace, kind: str, image_size: Pixels = 32) -> list[Place]:
     """Where the blocks of a type stand: one, or all of them where they share it."""
     stages = [stage for stage, blocks in enumerate(space.stages) for _ in range(blocks)]
     if not space.shared:

@@ -6,6 +6,7 @@ from typing import ClassVar, NamedTuple
 from torch import Tensor
 
 from nascore.base.answers import Answer, Answers
+from nascore.base.ranges import NonNegative
 from nascore.relaxations.base import Context
 
 
@@ -49,12 +50,9 @@ class Price(Penalty):
     SNAS has one (Xie et al. 2019), for relaxations whose weights are probabilities.
     """
 
-    factor: float = 0.1
+    factor: NonNegative = 0.1
 
     needs_costs: ClassVar[bool] = True
-
-    def validate(self) -> None:
-        self.require(self.factor >= 0, "factor", "at least 0")
 
     def value(self, cells: Mapping[str, Priced]) -> Tensor:
         expected, equal = [], []

@@ -1,11 +1,12 @@
 """Proximal optimisation of free scales: DSO-NAS's."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 
 from nascore.base.answers import Answers
 from nascore.base.arguments import checked
+from nascore.base.ranges import Momentum, NonNegative, Range, Rate, Steps
 from nascore.optimization.base import Batch, Optimization, Problem, Step, Stepper
 from nascore.optimization.budgets import Budget
 from nascore.optimization.proximal_gradient import ProximalGradient
@@ -19,21 +20,17 @@ class Proximal(Optimization):
     by one backward pass: what DSO-NAS calls not splitting the training images. Scales have no weight decay.
     """
 
-    learning_rate: float = 0.1
-    weight_decay: float = 0.0
-    penalty: float = 1e-3
-    momentum: float = 0.9
+    learning_rate: Rate = 0.1
+    weight_decay: Annotated[float, Range(0, 0, why="what pulls scales to 0 is the penalty")] = 0.0
+    penalty: NonNegative = 1e-3
+    momentum: Momentum = 0.9
     nonnegative: bool = True  # scales below 0 become 0 (Code: DSO-NAS)
-    ratio: tuple[int, int] = (1, 1)
+    ratio: tuple[Steps, Steps] = (1, 1)
     budget: Budget = Budget()
 
     def validate(self) -> None:
-        super().validate()
-        self.require(self.weight_decay == 0, "weight_decay", "0: what pulls scales to 0 is the penalty,")
-        self.require(self.penalty >= 0, "penalty", "at least 0")
-        self.require(0 <= self.momentum < 1, "momentum", "at least 0 and below 1")
         weights, scales = self.ratio
-        self.require(weights >= scales >= 1, "ratio", "x:y with x at least y and y at least 1")
+        self.require(weights >= scales, "ratio", "x:y with x at least y")
 
     def objection(self, search: Answers) -> str | None:
         if search.relaxation.competes:

@@ -3,6 +3,7 @@
 import torch
 
 from nascore.base.arguments import checked
+from nascore.base.ranges import Fraction
 from nascore.optimization.base import Batch, Optimization, Problem, Step, Stepper
 
 
@@ -12,7 +13,7 @@ class SingleLevel(Optimization):
     Without a held-out part (`train_fraction` 1) the search reports no validation accuracy.
     """
 
-    train_fraction: float = 1.0
+    train_fraction: Fraction = 1.0
 
     def start(self, problem: Problem, optimizer: torch.optim.SGD, clip: float) -> Stepper:
         return SingleLevelStepper(self, problem, optimizer, clip)

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from nascore.base.answers import Answers
-from nascore.base.arguments import Amount, checked
+from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Amount, Count, Epochs, Rest
 from nascore.pruning.base import Pruning, Seen
 from nascore.spaces.base import Masks, Space
 
@@ -21,16 +22,13 @@ class Gradual(Pruning):
     find nothing on such an edge. Of equal operations the earlier candidate is dropped.
     """
 
-    interval: int = 20
-    warm_up: int = 20
-    left: int = 1
+    interval: Epochs = 20
+    warm_up: Rest = 20
+    left: Count = 1
     keep_usable: bool = True
 
     def validate(self) -> None:
         self.require(self.every == "epoch", "every", "'epoch', since intervals are of epochs,")
-        self.require(self.interval >= 1, "interval", "at least 1")
-        self.require(self.warm_up >= 0, "warm_up", "at least 0")
-        self.require(self.left >= 1, "left", "at least 1")
 
     def objection(self, search: Answers) -> str | None:
         if len(search.space.operations) > self.left:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from nascore.base.answers import Answers
+from nascore.base.ranges import NonNegative
 from nascore.optimization.base import Outcome, Step
 from nascore.pruning.indicator import Indicator, Judge, Shapes
 from nascore.spaces.base import Masks, Strengths
@@ -27,11 +28,8 @@ class Importance(Indicator):
     says something. It stands beside a relaxation that draws operations and a held-out part of the images alone.
     """
 
-    scale: float = 0.5
+    scale: NonNegative = 0.5
     normalisation: Literal["relative", "raw", "percent"] = "relative"
-
-    def validate(self) -> None:
-        self.require(self.scale >= 0, "scale", "at least 0")
 
     def objection(self, search: Answers) -> str | None:
         if not search.relaxation.samples:

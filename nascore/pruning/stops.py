@@ -1,6 +1,7 @@
 """When a search is over: stops, which are asked after each epoch."""
 
 from nascore.base.answers import Answer
+from nascore.base.ranges import Positive
 from nascore.pruning.base import Seen
 
 
@@ -23,10 +24,7 @@ class TimeLimit(Stop):
     checkpoint counts on from the time that it had taken.
     """
 
-    seconds: float
-
-    def validate(self) -> None:
-        self.require(self.seconds > 0, "seconds", "above 0")
+    seconds: Positive
 
     def reason(self, seen: Seen) -> str | None:
         return None if seen.seconds < self.seconds else f"{seen.seconds:.0f} of {self.seconds:g} seconds are over"

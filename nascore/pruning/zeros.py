@@ -1,6 +1,7 @@
 """Pruning of what has the weight 0: sparse DARTS's."""
 
 from nascore.base.answers import Answers
+from nascore.base.ranges import Rest
 from nascore.pruning.base import Pruning, Seen
 from nascore.spaces.base import Masks
 
@@ -8,10 +9,7 @@ from nascore.spaces.base import Masks
 class Zeros(Pruning):
     """What has the weight exactly 0 is dropped for good (sparse DARTS, section 4), after `warm_up` epochs."""
 
-    warm_up: int = 0
-
-    def validate(self) -> None:
-        self.require(self.warm_up >= 0, "warm_up", "at least 0")
+    warm_up: Rest = 0
 
     def objection(self, search: Answers) -> str | None:
         if search.relaxation.sparse:

@@ -5,6 +5,8 @@ import errno
 import io
 import json
 import os
+import re
+import shutil
 import socket
 import warnings
 from collections.abc import Iterator
@@ -17,11 +19,25 @@ import torch
 from filelock import FileLock, Timeout
 
 from nascore.base import paths
-from nascore.base.errors import DamageWarning, RunError
+from nascore.base.errors import DamageWarning, RunError, shortened
 from nascore.base.files import atomic_write
 from nascore.base.processes import ALONE, Team
 from nascore.records.environment import environment, random_state, set_random_state
-from nascore.records.record import ARCHITECTURE, CONFIG, HISTORY, RESULT, WEIGHTS, Result, sha256
+from nascore.records.record import (
+    ARCHITECTURE,
+    CONFIG,
+    HISTORY,
+    RESULT,
+    SEAL,
+    WEIGHTS,
+    Result,
+    is_finished,
+    seal,
+    sha256,
+)
+
+# what `atomic_write` writes to before it gives a file its name
+_TEMPORARY = re.compile(r"\.(.+\.(json|csv|npz|pt)|\.owner)\.\w{8}")
 
 
 class Task(Protocol):
@@ -50,6 +66,8 @@ class RunFolder:
     team: Team = ALONE
 
     def open(self) -> None:
+        if self.team.leads:
+            sweep(self.path)
         self.write(CONFIG, json.dumps(self.config, indent=1) + "\n")
 
     def write(self, name: str, content: bytes | str) -> str:
@@ -78,6 +96,7 @@ class RunFolder:
             "task": task.state_dict(),
             "rows": rows,
             "random": self.team.gather(random_state(self.device)),
+            "threads": torch.get_num_threads(),
             "config": json.dumps(self.config),
         }
         if not self.team.leads:
@@ -90,7 +109,8 @@ class RunFolder:
     def restore(self, task: Task) -> list[dict[str, float]]:
         """Bring `task` to the newest sound checkpoint; returns the history up to there.
 
-        Raises `RunError` if it was written by another number of processes: their draws cannot be shared out anew.
+        The number of threads becomes the one that it was begun with: another one sums in another order. Raises
+        `RunError` if it was written by another number of processes: their draws cannot be shared out anew.
         """
         state = self.team.agree(self._newest() if self.team.leads else None)
         if state is None:
@@ -100,8 +120,13 @@ class RunFolder:
                 f"{paths.shown(self.path)} was begun by {wrote} processes, and these are {self.team.size}: go on with "
                 f"{wrote}, or delete the folder"
             )
-        task.load_state_dict(state["task"])
-        set_random_state(state["random"][self.team.rank], self.device)
+        try:
+            torch.set_num_threads(state["threads"])
+            task.load_state_dict(state["task"])
+            set_random_state(state["random"][self.team.rank], self.device)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
+            why = f"does not fit this run ({type(error).__name__}: {error})"
+            raise RunError(f"the last checkpoint in {paths.shown(self.path)} {why}: delete it") from error
         return state["rows"]
 
     def _newest(self) -> dict[str, Any] | None:
@@ -109,15 +134,23 @@ class RunFolder:
         return next((state for state in found if state is not None), None)
 
     def _read(self, path: Path) -> dict[str, Any] | None:
-        content = path.read_bytes()
-        if sha256(content)[:16] == path.stem.rpartition("-")[2]:
-            with contextlib.suppress(Exception):  # whatever torch makes of bytes that it did not write
+        """A checkpoint, or None for one that is set aside; a sound one of another run is kept there for good."""
+        suffix, why, ours = "damaged", "is damaged", json.loads(json.dumps(self.config))
+        try:
+            content = path.read_bytes()
+            if sha256(content)[:16] == path.stem.rpartition("-")[2]:
                 state = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
-                if state["config"] == json.dumps(self.config):
+                if (config := json.loads(state["config"])) != ours:
+                    suffix, why = "foreign", f"is of another run, {shortened(config.get('name'))}"
+                elif {"task", "rows", "random", "threads"} <= state.keys():
                     return state
-        aside = path.rename(path.with_suffix(".damaged"))
+        except PermissionError as error:
+            raise RunError(f"{paths.shown(path)} cannot be read ({error.strerror}): ask for permission") from error
+        except Exception:  # whatever torch makes of bytes that it did not write
+            pass
+        aside = path.rename(path.with_suffix(f".{suffix}"))
         warnings.warn(
-            f"{paths.shown(path)} is damaged: it is set aside as {aside.name}, and the checkpoint before it is used",
+            f"{paths.shown(path)} {why}: it is set aside as {aside.name}, and the checkpoint before it is used",
             DamageWarning,
             stacklevel=9,
         )
@@ -141,9 +174,9 @@ class RunFolder:
             "files": files,
         }
         record |= {"remarks": list(result.remarks)} if result.remarks else {}
+        record[SEAL] = seal(record)
         self.write(RESULT, json.dumps(record, indent=1, allow_nan=False) + "\n")
-        for path in (*self.checkpoints(), *self.path.glob("*.damaged")):
-            path.unlink()
+        sweep(self.path)
         return result.remarks
 
 
@@ -153,34 +186,66 @@ def _to_bytes(state: dict[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
+def leftovers(folder: Path) -> list[Path]:
+    """What a process that was killed left in a run's folder, and checkpoints of a run that is finished."""
+    found = [path for path in folder.glob(".*") if _TEMPORARY.fullmatch(path.name)]
+    if is_finished(folder):
+        found += [*folder.glob("checkpoint-*.pt"), *folder.glob("checkpoint-*.damaged")]
+    return found
+
+
+def sweep(folder: Path) -> None:
+    """Remove what was left over; the caller holds the folder's lock."""
+    for path in leftovers(folder):
+        with contextlib.suppress(OSError):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
 @contextlib.contextmanager
 def locked(folder: Path, wait: float) -> Iterator[None]:
-    """Hold the run's folder; the system lets go of the lock when a process dies, however it dies."""
+    """Hold the run's folder, in one thread of one process; the system lets go of the lock when a process dies.
+
+    Raises `RunError` where that takes longer than `wait` seconds, or the folder cannot be written.
+    """
+    owner, lock = folder / ".owner", folder / ".lock"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"the run's folder {paths.shown(folder)} cannot be made ({error}): give another root") from error
-    owner, lock = folder / ".owner", FileLock(folder / ".lock")
-    if wait > 0 and not _free(lock):
-        print(f"waiting for {_owner(owner)}, which computes {paths.shown(folder)}", flush=True)
+    if lock.is_symlink():  # opening it would empty what it leads to
+        raise RunError(f"{paths.shown(lock)} is a link, and locks are files: delete it")
+    held = FileLock(lock)
     try:
-        with lock.acquire(timeout=wait):
-            owner.write_text(f"process {os.getpid()} on {socket.gethostname()}")
-            yield
-            owner.unlink(missing_ok=True)
+        if wait > 0 and not _free(lock):
+            print(f"waiting for {_owner(owner)}, which computes {paths.shown(folder)}", flush=True)
+        held.acquire(timeout=wait)
+        atomic_write(owner, f"process {os.getpid()} on {socket.gethostname()}")
     except Timeout as error:
         raise RunError(
             f"{paths.shown(folder)} is being computed by {_owner(owner)}: give a longer wait, or another root"
         ) from error
-
-
-def _free(lock: FileLock) -> bool:
+    except OSError as error:
+        held.release()
+        raise RunError(f"{paths.shown(folder)} cannot be written ({error}): give another root") from error
     try:
-        with lock.acquire(timeout=0):
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            owner.unlink()
+        held.release()
+
+
+def _free(lock: Path) -> bool:
+    try:
+        with FileLock(lock).acquire(timeout=0):
             return True
     except Timeout:
         return False
 
 
 def _owner(file: Path) -> str:
-    return file.read_text() if file.is_file() else "another process"
+    """Who holds a lock, by a file that anybody may have written."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        if found := re.fullmatch(r"process \d{1,20} on [\w.-]{1,255}", file.read_text()):
+            return found[0]
+    return "another process"

@@ -5,12 +5,13 @@ A record is a folder of JSON, CSV and npz files; nothing in it is ever unpickled
 
 import hashlib
 import io
-import json
-import zipfile
+import typing
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from zipfile import ZipFile
 
 import numpy as np
 import pandas as pd
@@ -18,8 +19,10 @@ import torch
 
 from nascore.base import paths
 from nascore.base.arguments import checked
+from nascore.base.config import digest
 from nascore.base.display import Displayed, beside_html, picture_html, table_html, title_html
-from nascore.base.errors import GenotypeError, RunError
+from nascore.base.errors import ConfigError, GenotypeError, RunError, shortened
+from nascore.base.reading import parse, read_text
 from nascore.networks import genotypes
 from nascore.networks.genotypes import AnyGenotype
 
@@ -30,7 +33,22 @@ CONFIG, RESULT, HISTORY, ARCHITECTURE, WEIGHTS = (
     "architecture.npz",
     "weights.pt",
 )
+SEAL = "digest"  # the name in a result of the digest of all the rest
+
+# Raised when the same configuration may give other results than before, or a default is changed, so that old records
+# are not taken for new ones.
+RECORD_VERSION = 4
+UNSEALED = 3  # the version before: its results have no digest, and data are no part of its configurations
+
+_LARGEST = 64 * 2**20  # bytes of what an npz file holds
+_CONFIG: dict[str, Any] = {"recipe": str, "paper": str, "profile": str, "seed": int}
+_CONFIG |= {"settings": dict, "record_version": int}
+_RESULT: dict[str, Any] = {"metrics": dict, "genotype": dict | None, "environment": dict, "seconds": int | float}
+_RESULT |= {"files": dict, "remarks": list | None}
+
 REPLACED = ".replaced"  # behind a run's name, and perhaps a number: the folder of what a recomputation replaced
+
+Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True)
@@ -69,17 +87,24 @@ class ArchitectureHistory:
     @classmethod
     @checked
     def load(cls, path: str | Path) -> "ArchitectureHistory":
-        """What `to_bytes` gave, in a file; raises `RunError` naming the file where that is not in it."""
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                cells: dict[str, dict[str, np.ndarray]] = {}
-                for key in file.files:
-                    cell, _, name = key.partition("/")
-                    if name:
-                        cells.setdefault(cell, {})[name] = file[key]
-                return cls(cells, [tuple(edge) for edge in file["edges"].tolist()], tuple(file["operations"].tolist()))
-        except (OSError, ValueError, KeyError, AttributeError, zipfile.BadZipFile) as error:
-            raise RunError(_damaged(Path(path), str(error))) from error
+        """What `to_bytes` gave, in a file; raises `RunError` naming the file where that is not in it, or where it would
+        unpack to more than any search records.
+        """
+        path = Path(path)
+        return _told(path, lambda: cls._read(path))
+
+    @classmethod
+    def _read(cls, path: Path) -> "ArchitectureHistory":
+        with ZipFile(path) as packed:
+            if (size := sum(member.file_size for member in packed.infolist())) > _LARGEST:
+                raise RunError(_damaged(path, f"{size:,} bytes unpacked are too many for a record"))
+        with np.load(path, allow_pickle=False) as file:
+            cells: dict[str, dict[str, np.ndarray]] = {}
+            for key in file.files:
+                cell, _, name = key.partition("/")
+                if name:
+                    cells.setdefault(cell, {})[name] = file[key]
+            return cls(cells, [tuple(edge) for edge in file["edges"].tolist()], tuple(file["operations"].tolist()))
 
 
 @dataclass(frozen=True)
@@ -150,29 +175,34 @@ class Run(Displayed):
     @cached_property
     def history(self) -> pd.DataFrame:
         """One row an epoch (from 1): losses in nats, accuracies in percent, seconds."""
-        return pd.read_csv(self._checked(HISTORY))
+        return self._read(HISTORY, pd.read_csv)
 
     @cached_property
     def architecture_weights(self) -> pd.DataFrame:
         """The weights of all candidate operations by epoch, and what else the search judged them by, as
         `ArchitectureHistory.tidy` gives them. Only searches have them.
         """
-        return ArchitectureHistory.load(self._checked(ARCHITECTURE)).tidy()
+        return self._read(ARCHITECTURE, ArchitectureHistory.load).tidy()
 
     def weights(self) -> dict[str, torch.Tensor]:
         """The weights at the end, on the CPU. Raises `RunError` for a record without them, as committed ones are."""
         if not (self.path / WEIGHTS).is_file():
-            raise RunError(
-                f"{paths.shown(self.path)} holds no weights: compute the run on this machine with fresh=True"
-            )
-        return torch.load(self._checked(WEIGHTS), weights_only=True, map_location="cpu")
+            committed = self.path.parent == paths.committed_runs()
+            remedy = "on this machine with fresh=True" if committed else "again with recompute=True"
+            raise RunError(f"{paths.shown(self.path)} holds no weights: compute the run {remedy}")
+        return self._read(WEIGHTS, partial(torch.load, weights_only=True, map_location="cpu"))
 
-    def _checked(self, name: str) -> Path:
+    def _read(self, name: str, read: Callable[[Path], Kind]) -> Kind:
         path = self.path / name
         if name not in self.result["files"]:
             raise RunError(f"{paths.shown(self.path)} has no {name}: a run of {self.recipe} records none")
         _check_file(path, self.result["files"][name])
-        return path
+        return _told(path, lambda: read(path))
+
+    def check_files(self, *names: str) -> None:
+        """Raise `RunError` where a file is not what was recorded."""
+        for name in names:
+            _check_file(self.path / name, self.result["files"].get(name))
 
     def _html(self) -> str:
         about = {"recipe": self.recipe, "paper": self.config.get("paper", ""), "profile": self.profile}
@@ -197,19 +227,24 @@ class Run(Displayed):
 def load_run(path: str | Path) -> Run:
     """Read the record of a finished run.
 
-    Raises `RunError` naming the file where there is no record, where it is unfinished, or where a file is damaged or
-    does not match the hash recorded of it.
+    Raises `RunError` naming the file where there is no record, where it is unfinished or of a version that is not read
+    here, or where a file is damaged or not what was recorded.
     """
     path = Path(path).resolve()
     if not is_finished(path):
         state = "is unfinished: call nascore.run again to go on" if (path / CONFIG).is_file() else "holds no run record"
         raise RunError(f"{paths.shown(path)} {state}")
-    result = _read_json(path / RESULT)
-    missing = {"files", "metrics", "genotype", "environment", "seconds"} - result.keys()
-    if missing:
-        raise RunError(_damaged(path / RESULT, f"{', '.join(sorted(missing))} missing"))
-    _check_file(path / CONFIG, result["files"].get(CONFIG, ""))
-    return Run(path, _read_json(path / CONFIG), result)
+    result = _read_json(path / RESULT, _RESULT)
+    if strange := [name for name in result["files"] if name not in (CONFIG, HISTORY, ARCHITECTURE, WEIGHTS)]:
+        raise RunError(_damaged(path / RESULT, f"no record has a file {shortened(strange[0])}"))
+    _check_file(path / CONFIG, result["files"].get(CONFIG))
+    config = _read_json(path / CONFIG, _CONFIG)
+    if config["record_version"] not in (UNSEALED, RECORD_VERSION):
+        version = f"{config['record_version']!r}, and this nascore reads {UNSEALED} and {RECORD_VERSION}"
+        raise RunError(f"{paths.shown(path)} is a record of version {version}: use the nascore that wrote it")
+    if config["record_version"] != UNSEALED and result.get(SEAL) != seal(result):
+        raise RunError(_damaged(path / RESULT, "its content is not what was recorded"))
+    return Run(path, config, result)
 
 
 def is_finished(path: Path) -> bool:
@@ -217,25 +252,47 @@ def is_finished(path: Path) -> bool:
     return (path / RESULT).is_file()
 
 
+def seal(result: dict[str, Any]) -> str:
+    """A digest of all that a result says, apart from this digest itself."""
+    return digest({name: value for name, value in result.items() if name != SEAL}, length=32)
+
+
 def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _check_file(path: Path, expected: str) -> None:
+def _check_file(path: Path, expected: Any) -> None:
     if not path.is_file():
         raise RunError(_damaged(path, "it is missing"))
-    if sha256(path.read_bytes()) != expected:
+    if _told(path, lambda: sha256(path.read_bytes())) != expected:
         raise RunError(_damaged(path, "its content is not what was recorded"))
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise RunError(_damaged(path, str(error))) from error
+def _read_json(path: Path, form: dict[str, Any]) -> dict[str, Any]:
+    """A JSON object that has what `form` names, of these types."""
+    found = _told(path, lambda: parse(read_text(path)))
     if not isinstance(found, dict):
         raise RunError(_damaged(path, "it holds no JSON object"))
+    for name, kind in form.items():
+        if name not in found and type(None) not in typing.get_args(kind):
+            raise RunError(_damaged(path, f"{name} is missing"))
+        if not isinstance(found.get(name), kind):
+            raise RunError(_damaged(path, f"{name} is {shortened(found.get(name))}"))
     return found
+
+
+def _told(path: Path, read: Callable[[], Kind]) -> Kind:
+    """What `read` makes of the file; whatever it meets in there is told with the file's name."""
+    try:
+        return read()
+    except RunError:
+        raise
+    except ConfigError as error:
+        raise RunError(_damaged(path, str(error))) from error
+    except PermissionError as error:
+        raise RunError(f"{paths.shown(path)} cannot be read ({error.strerror}): ask for permission") from error
+    except Exception as error:  # readers raise many kinds for bytes that they did not write
+        raise RunError(_damaged(path, f"{type(error).__name__}: {error}")) from error
 
 
 def _damaged(path: Path, why: str) -> str:

@@ -6,8 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nascore.base.arguments import Finite, checked
+from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Finite
 from nascore.relaxations.base import Context, EdgeWeights, Relaxation
 
 

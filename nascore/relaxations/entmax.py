@@ -1,11 +1,16 @@
 """alpha-entmax: sparse DARTS's relaxation."""
 
+from typing import Annotated
+
 import entmax
 import torch
 from torch import Tensor
 
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Range
 from nascore.relaxations.base import ANYWHERE, Context, Relaxation
+
+_Alpha = Annotated[float, Range(1, 100, why="1 is softmax")]
 
 
 class Entmax(Relaxation):
@@ -19,12 +24,8 @@ class Entmax(Relaxation):
     a weight is rounded to zero, and what is zero may be pruned.
     """
 
-    alpha: float = 3.0
-    final_alpha: float | None = None
-
-    def validate(self) -> None:
-        self.require(self.alpha >= 1, "alpha", "at least 1, which is softmax,")
-        self.require(self.final_alpha is None or self.final_alpha >= 1, "final_alpha", "at least 1, which is softmax,")
+    alpha: _Alpha = 3.0
+    final_alpha: _Alpha | None = None
 
     @property
     def sparse(self) -> bool:  # type: ignore[override]  # here it depends on settings

@@ -1,10 +1,11 @@
 """Gumbel-softmax: the relaxation of SNAS, GDAS and EoiNAS."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
+from nascore.base.ranges import Positive, Range
 from nascore.relaxations.base import ANYWHERE, Context, EdgeWeights, Relaxation
 from nascore.relaxations.softmax import Softmax
 
@@ -17,17 +18,13 @@ class GumbelSoftmax(Relaxation):
     a line (GDAS) or by equal factors (EoiNAS). Strengths are the probabilities, softmax(alpha).
     """
 
-    temperature: float = 10.0
-    final_temperature: float = 0.1
+    temperature: Positive = 10.0
+    final_temperature: Annotated[float, Range(above=0, why="which is never reached")] = 0.1
     schedule: Literal["linear", "exponential"] = "linear"
     hard: bool = True
 
     draws: ClassVar[bool] = True
     anneals: ClassVar[bool] = True
-
-    def validate(self) -> None:
-        self.require(self.temperature > 0, "temperature", "above 0")
-        self.require(self.final_temperature > 0, "final_temperature", "above 0, which is never reached,")
 
     @property
     def samples(self) -> bool:  # type: ignore[override]  # here it depends on settings

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from nascore.base.config import Settings
+from nascore.base.ranges import NonNegative, Probability
 from nascore.networks.operations import Skip
 
 
@@ -20,12 +21,8 @@ class SkipDropout(Settings):
     its paper says only that it decays).
     """
 
-    rate: float = 0.0
-    decay: float = 0.2
-
-    def validate(self) -> None:
-        self.require(0 <= self.rate < 1, "rate", "at least 0 and below 1")
-        self.require(self.decay >= 0, "decay", "at least 0")
+    rate: Probability = 0.0
+    decay: NonNegative = 0.2
 
     def at(self, epoch: int, warm_up: int, epochs: int) -> float:
         """The probability in an epoch, counted from 0, of `epochs` whose first `warm_up` train the weights alone."""

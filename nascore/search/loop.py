@@ -13,9 +13,10 @@ from torch import Tensor, nn
 
 from nascore import data
 from nascore.base.answers import check_answered
-from nascore.base.arguments import Index, Seed, checked
+from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
 from nascore.base.processes import check_alone
+from nascore.base.ranges import Finite, Index, NonNegative, Seed
 from nascore.derivation.base import Derivation
 from nascore.networks.genotypes import AnyGenotype
 from nascore.optimization.base import Batch, Optimization, Step
@@ -53,13 +54,17 @@ class SearchSettings(DataSettings, SgdSettings):
     penalty: Penalty = Penalty()  # what is added to the loss that alpha follows
     stop: Stop = Stop()  # whether the search ends before its last epoch
     skip_dropout: SkipDropout = SkipDropout()
-    alpha_std: float = 1e-3  # alpha starts as this times a standard normal (Code: darts),
-    alpha_mean: float = 0.0  # plus this
+    alpha_std: NonNegative = 1e-3  # alpha starts as this times a standard normal (Code: darts),
+    alpha_mean: Finite = 0.0  # plus this
 
     def validate(self) -> None:
         super().validate()
-        self.require(self.alpha_std >= 0, "alpha_std", "at least 0")
         check_answered(self)
+        if (rest := self.optimization.warm_up) >= self.epochs:
+            raise ConfigError(
+                f"optimization.warm_up must be below the {self.epochs} epochs of the search, not {rest}, or alpha "
+                "never moves: give more `epochs`, or a smaller `optimization__warm_up`"
+            )
         for name in ANSWERS:
             if reason := getattr(self, name).objection(self):
                 raise ConfigError(reason)

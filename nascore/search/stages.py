@@ -6,14 +6,15 @@ space's supernet is and what is pruned from it; the other answers hold in all st
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
 
-from nascore.base.arguments import Seed, checked
+from nascore.base.arguments import checked
 from nascore.base.config import Settings, override
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Cells, Count, Probability, Range, Seed
 from nascore.pruning.base import Snapshot
 from nascore.pruning.gradual import strongest
 from nascore.records.record import Result, Run
@@ -27,13 +28,9 @@ class Stage(Settings):
     Of more candidates the strongest at the end of the stage before are taken.
     """
 
-    cells: int
-    operations: int
-    skip_dropout: float | None = None  # at its start; None: as `SearchSettings.skip_dropout` has it
-
-    def validate(self) -> None:
-        self.require(self.cells >= 1, "cells", "at least 1")
-        self.require(self.operations >= 1, "operations", "at least 1")
+    cells: Cells
+    operations: Count
+    skip_dropout: Probability | None = None  # at its start; None: as `SearchSettings.skip_dropout` has it
 
 
 class StagedSettings(SearchSettings):
@@ -43,11 +40,10 @@ class StagedSettings(SearchSettings):
     that of the first stage. Raises `ConfigError` where the two disagree, and for stages of more and more operations.
     """
 
-    stages: tuple[Stage, ...]
+    stages: Annotated[tuple[Stage, ...], Range(1, 100)]
 
     def validate(self) -> None:
         super().validate()
-        self.require(bool(self.stages), "stages", "one stage or more")
         operations = [stage.operations for stage in self.stages]
         self.require(operations == sorted(operations, reverse=True), "stages", "of fewer and fewer operations")
         if len(self.space.operations) > operations[0]:
@@ -69,9 +65,7 @@ class StagedSettings(SearchSettings):
         here = self.stages[stage]
         shared = {field.name: getattr(self, field.name) for field in dataclasses.fields(SearchSettings)}
         dropout = {} if here.skip_dropout is None else {"skip_dropout__rate": here.skip_dropout}
-        settings = override(SearchSettings(**shared), space__cells=here.cells, **dropout)
-        assert isinstance(settings, SearchSettings)
-        return settings
+        return override(SearchSettings(**shared), space__cells=here.cells, **dropout)
 
     def start(  # type: ignore[override]  # another task that is run as a `Search` is
         self, device: torch.device, seed: Seed, root: str | Path | None = None, after: Run | None = None

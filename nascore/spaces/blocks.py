@@ -5,12 +5,13 @@ column: they are the scales themselves. Unlike weights of a mixture they are fre
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Channels, Range, Stages
 from nascore.networks.blocks import SCALE, BlockGenotype, Connection, block_types, connected, connections
 from nascore.networks.genotypes import Arrow
 from nascore.spaces.base import Space
@@ -32,9 +33,9 @@ class BlockSpace(Space):
         operations: ClassVar[tuple[str, ...]] = (SCALE,)
 
     candidates: tuple[str, ...] = CANDIDATES
-    levels: int = 4
-    stages: tuple[int, ...] = (8, 8, 8)
-    channels: int = 48
+    levels: Annotated[int, Range(1, 32)] = 4
+    stages: Stages = (8, 8, 8)
+    channels: Channels = 48
     shared: bool = True
     stem: Literal["cifar", "imagenet"] = "cifar"
 
@@ -42,9 +43,8 @@ class BlockSpace(Space):
         chosen = set(self.candidates)
         distinct = bool(chosen) and chosen <= set(CANDIDATES) and len(chosen) == len(self.candidates)
         self.require(distinct, "candidates", f"different names out of {', '.join(CANDIDATES)}")
-        self.require(self.levels >= 1, "levels", "at least 1")
-        self.require(bool(self.stages) and min(self.stages, default=0) >= 1, "stages", "one block or more each")
-        self.require(self.channels >= 1, "channels", "at least 1")
+        wide_enough = self.channels > 1 or self.stem != "imagenet"  # whose first convolution has half as many
+        self.require(wide_enough, "channels", "at least 2 with the stem 'imagenet'")
 
     @property
     def output(self) -> int:

@@ -1,11 +1,12 @@
 """The DARTS space: cells whose every edge may hold any candidate operation."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from nascore.base.ranges import Cells, EvenChannels, Positions, Range
 from nascore.networks import operations
 from nascore.networks.cell_stack import STEMS, Stem, check_layout, default_reductions
 from nascore.networks.cells import INPUTS, Cell, Genotype, cell_types
@@ -27,17 +28,15 @@ class CellSpace(Space):
     parallel: ClassVar[bool] = True
     knows_costs: ClassVar[bool] = True
 
-    nodes: int = 4
-    cells: int = 8
-    channels: int = 16
-    reductions: tuple[int, ...] | None = None  # positions from 0; None: a third and two thirds of the way
-    normal_types: int = 1  # 1, or one for each stage (ETH thesis, section 3.3.2)
+    nodes: Annotated[int, Range(1, 32)] = 4
+    cells: Cells = 8
+    channels: EvenChannels = 16
+    reductions: Positions | None = None  # positions from 0; None: a third and two thirds of the way
+    normal_types: Annotated[int, Range(1, 9)] = 1  # 1, or one for each stage (ETH thesis, section 3.3.2)
     stem: Stem = "cifar"
 
     def validate(self) -> None:
         self.check_operations(OPERATIONS)
-        self.require(self.nodes >= 1, "nodes", "at least 1")
-        self.require(self.channels >= 2 and self.channels % 2 == 0, "channels", "even and at least 2")
         reductions = default_reductions(self.cells) if self.reductions is None else self.reductions
         check_layout(self.cells, reductions, self.normal_types)
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from nascore.base.ranges import Cells, Channels
 from nascore.networks.benchmark_cells import EDGES, OPERATIONS, OUTPUT, BenchmarkCell
 from nascore.networks.genotypes import Arrow
 from nascore.spaces.base import Space
@@ -20,13 +21,11 @@ class NasBench201(Space):
 
     knows_costs: ClassVar[bool] = True
 
-    cells: int = 5
-    channels: int = 16
+    cells: Cells = 5
+    channels: Channels = 16
 
     def validate(self) -> None:
         self.check_operations(OPERATIONS)
-        self.require(self.cells >= 1, "cells", "at least 1")
-        self.require(self.channels >= 1, "channels", "at least 1")
 
     @property
     def nodes(self) -> int:

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nascore.base.arguments import Amount, checked
+from nascore.base.arguments import checked
+from nascore.base.ranges import Amount, Channels
 from nascore.networks import operations
 from nascore.networks.block_stack import BlockStack
 from nascore.relaxations.base import EdgeWeights
@@ -104,7 +105,7 @@ class BlockSupernet(BlockStack):
 
     block = SearchBlock
 
-    def __init__(self, space: BlockLayout, in_channels: Amount, classes: Amount):
+    def __init__(self, space: BlockLayout, in_channels: Channels, classes: Amount):
         super().__init__(
             lambda at, channels: self.block(space, channels),
             stages=space.stages,

@@ -7,7 +7,8 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from nascore.base.arguments import Amount, checked
+from nascore.base.arguments import checked
+from nascore.base.ranges import Amount, Channels
 from nascore.networks import operations
 from nascore.networks.cell_stack import CellStack, StackedCell, Stem
 from nascore.networks.cells import INPUTS
@@ -94,7 +95,7 @@ class SearchCell(StackedCell):
         *,
         inputs: Amount,
         nodes: Amount,
-        channels: Amount,
+        channels: Channels,
         stride: Amount = 1,
         last_node: bool = False,
         pools_normalised: bool = True,
@@ -139,7 +140,7 @@ class CellSupernet(CellStack):
     cell = SearchCell
 
     def __init__(
-        self, layout: CellLayout, in_channels: Amount, classes: Amount, cell: Callable[..., SearchCell] | None = None
+        self, layout: CellLayout, in_channels: Channels, classes: Amount, cell: Callable[..., SearchCell] | None = None
     ):
         make = cell or self.cell
         super().__init__(
@@ -177,7 +178,7 @@ class BenchmarkSupernet(ResidualStack):
 
     cell = SearchCell
 
-    def __init__(self, space: BenchmarkLayout, in_channels: Amount, classes: Amount):
+    def __init__(self, space: BenchmarkLayout, in_channels: Channels, classes: Amount):
         super().__init__(
             lambda channels: self.cell(
                 space.operations, inputs=1, nodes=space.nodes, channels=channels, last_node=True, pools_normalised=False

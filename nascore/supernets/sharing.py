@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nascore.base.arguments import conform
+from nascore.base.conform import conform
 from nascore.networks.operations import (
     FactorizedReduce,
     NormalisedPool,

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nascore import data
-from nascore.base.arguments import Seed, checked
+from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
 from nascore.base.processes import team
+from nascore.base.ranges import Cells, Channels, NonNegative, Positions, Probability, Seed, Stages
 from nascore.networks.auxiliary import with_auxiliary
 from nascore.networks.baselines import BASELINES
 from nascore.networks.benchmark_cells import BenchmarkCell
@@ -38,21 +39,20 @@ class TrainingSettings(DataSettings, SgdSettings):
 
     network: Literal["cells", "lenet", "vgg16", "resnet18"] = "cells"
     genotype: Genotype | BenchmarkCell | Stack | BlockGenotype | None = None
-    cells: int = 20
-    channels: int = 36
-    reductions: tuple[int, ...] | None = None
+    cells: Cells = 20
+    channels: Channels = 36
+    reductions: Positions | None = None
     stem: Literal["cifar", "stride2", "imagenet"] = "cifar"
-    stages: tuple[int, ...] = (8, 8, 8)  # blocks in each stage of a network of blocks
-    auxiliary_weight: float = 0.0  # of the auxiliary head's loss; 0: no head
-    drop_path: float = 0.0  # probability of being dropped, at the end of a ramp from 0
-    dropout: float = 0.0  # probability of being dropped, of a feature before the classifier of a network of blocks
-    label_smoothing: float = 0.0
+    stages: Stages = (8, 8, 8)  # blocks in each stage of a network of blocks
+    auxiliary_weight: NonNegative = 0.0  # of the auxiliary head's loss; 0: no head
+    drop_path: Probability = 0.0  # probability of being dropped, at the end of a ramp from 0
+    dropout: Probability = 0.0  # of a feature before the classifier of a network of blocks, with no ramp
+    label_smoothing: Probability = 0.0
 
     def validate(self) -> None:
         super().validate()
-        self.require(0 <= self.drop_path < 1, "drop_path", "at least 0 and below 1")
-        self.require(0 <= self.dropout < 1, "dropout", "at least 0 and below 1")
-        self.require(0 <= self.label_smoothing < 1, "label_smoothing", "at least 0 and below 1")
+        wide_enough = self.channels > 1 or self.stem != "imagenet"  # whose first convolution has half as many
+        self.require(wide_enough, "channels", "at least 2 with the stem 'imagenet'")
         if self.network == "cells" and isinstance(self.genotype, BenchmarkCell):
             self._check_benchmark()
         if self.network == "cells" and isinstance(self.genotype, Stack):
@@ -135,9 +135,10 @@ def load_weights(network: nn.Module, run: Run) -> None:
 class Training:
     """A retraining that runs epoch by epoch; `state_dict` between epochs holds all that the rest of it depends on.
 
-    Of several processes each takes its share of every batch (of a last one that leaves fewer than two images for each,
-    none), and follows the gradient of the mean loss over the whole batch. All draw the same order and augmentation;
-    drop-path and dropout are each process's own, and so are BatchNorm's statistics, of which the leader's are kept.
+    Of several processes each takes its share of every batch (a last one with fewer than two images for each is joined
+    to the one before), and follows the gradient of the mean loss over the whole batch. All draw the same order and
+    augmentation; drop-path and dropout are each process's own, and so are BatchNorm's statistics, of which the leader's
+    are kept.
     """
 
     def __init__(self, settings: TrainingSettings, device: torch.device, seed: Seed, root: str | Path | None):
@@ -148,12 +149,12 @@ class Training:
         self.shape = (train.info.channels, train.info.image_size, train.info.image_size)
         self.network = settings.build(train.info).to(device)
         self.optimizer = settings.optimizer(self.network.parameters())
-        self.train = settings.training_batches(train, self.generator, share=self._share(least=2))
+        self.train = settings.training_batches(train, self.generator, share=self._share())
         self.test = evaluation_batches(test, share=self._share())
         self._join(seed)
 
-    def _share(self, least: int = 0) -> data.Share:
-        return data.Share(self.team.rank, self.team.size, least) if self.team.size > 1 else data.WHOLE
+    def _share(self) -> data.Share:
+        return data.Share(self.team.rank, self.team.size)
 
     def _join(self, seed: int) -> None:
         """Make the forward pass that the team shares, and this process's own draws."""

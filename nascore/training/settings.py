@@ -3,13 +3,16 @@
 import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from nascore import data
 from nascore.base.config import Settings
+from nascore.base.errors import ConfigError
+from nascore.base.ranges import Epochs, Fraction, Images, Momentum, NonNegative, Pixels, Positive, Range, Rate
+from nascore.data.voices import SHORTEST_CLIP
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -18,24 +21,21 @@ class DataSettings(Settings):
     """Which images, and how they reach the network."""
 
     dataset: str
-    train_images: int | None = None  # a class-balanced part of the training images; None: all
-    test_images: int | None = None
-    image_size: int | None = None  # pixels, for folders of images that differ in size
+    train_images: Images | None = None  # a class-balanced part of the training images; None: all
+    test_images: Images | None = None
+    image_size: Pixels | None = None  # pixels, for folders of images that differ in size
     fit: Literal["shorter", "square"] = (
         "shorter"  # how these are scaled: by their shorter side, or whatever their shape
     )
-    clip_seconds: float = 3.0  # of each spectrogram, for voices
-    speakers: int | None = None  # of voices: so many, those heard most equally long; None: all
-    batch_size: int
+    clip_seconds: Annotated[float, Range(SHORTEST_CLIP, 3600)] = 3.0  # of each spectrogram, for voices
+    speakers: Annotated[int, Range(2, 1_000_000)] | None = None  # of voices: those heard most equally long; None: all
+    batch_size: Annotated[int, Range(2, 65_536, why="BatchNorm needs two images")]
     augment: bool = True  # crop and flip as the data set allows
-    cutout: int = 0  # pixels, the side of the square; 0: none
+    cutout: Annotated[int, Range(0, 1024)] = 0  # pixels, the side of the square; 0: none
 
     def validate(self) -> None:
         super().validate()
-        self.require(self.batch_size >= 1, "batch_size", "at least 1")
-        self.require(
-            self.cutout >= 0 and (self.augment or not self.cutout), "cutout", "at least 0, and 0 without augment,"
-        )
+        self.require(self.augment or not self.cutout, "cutout", "0 without augment,")
 
     def load(self, split: Literal["train", "test"], root: str | Path | None) -> data.AnyDataset:
         limit = self.train_images if split == "train" else self.test_images
@@ -50,6 +50,10 @@ class DataSettings(Settings):
             speakers=self.speakers,
         )
 
+    def fingerprint(self, root: str | Path | None) -> dict[str, Any]:
+        """What all data are that `load` takes from, see `nascore.data.fingerprint`."""
+        return data.fingerprint(self.dataset, root=root)
+
     def training_batches(
         self,
         images: data.AnyDataset,
@@ -57,7 +61,15 @@ class DataSettings(Settings):
         indices: Tensor | None = None,
         share: data.Share = data.WHOLE,
     ) -> data.AnyBatches:
-        """Shuffled and augmented batches of some of the images, the last one as small as it comes."""
+        """Shuffled and augmented batches of some of the images; a last one of a single image joins the one before.
+
+        Raises `ConfigError` where there are fewer than two.
+        """
+        if (count := len(images) if indices is None else len(indices)) < 2:
+            raise ConfigError(
+                f"{count} of {len(images)} images to train on, and BatchNorm needs two: give more `train_images`, or "
+                "another `optimization__train_fraction`"
+            )
         return data.batches(
             images,
             self.batch_size,
@@ -67,34 +79,31 @@ class DataSettings(Settings):
             shuffle=True,
             drop_last=False,
             generator=generator,
-            share=share,
+            share=share._replace(least=2),
         )
 
 
 class SgdSettings(Settings):
     """SGD with momentum, weight decay, gradient clipping and a learning rate that falls epoch by epoch."""
 
-    epochs: int
-    learning_rate: float
-    final_learning_rate: float = 0.0  # where the cosine and the line end, after the last epoch
+    epochs: Epochs
+    learning_rate: Rate
+    final_learning_rate: Annotated[float, Range(0, 1e20)] = (
+        0.0  # where the cosine and the line end, after the last epoch
+    )
     schedule: Literal["cosine", "linear", "exponential", "step", "restarts"] = "cosine"
-    decay: float = 0.97  # factor of the exponential schedule, an epoch, and of the one in steps, a step
-    step_epochs: int = 30  # of the schedule in steps
-    restart_epochs: int = 10  # of the first cosine of the schedule with restarts; each lasts twice as long as the last
-    momentum: float = 0.9
+    decay: Fraction = 0.97  # factor of the exponential schedule, an epoch, and of the one in steps, a step
+    step_epochs: Epochs = 30  # of the schedule in steps
+    restart_epochs: Epochs = 10  # of the first cosine of the one with restarts; each lasts twice as long as the last
+    momentum: Momentum = 0.9
     nesterov: bool = False
-    weight_decay: float
-    gradient_clip: float = 5.0  # the largest norm of all gradients together
+    weight_decay: NonNegative
+    gradient_clip: Positive = 5.0  # the largest norm of all gradients together
     precision: Precision = "float32"  # of convolutions and matrix products; bfloat16 by autocast, for GPUs
 
     def validate(self) -> None:
         super().validate()
-        self.require(self.epochs >= 1, "epochs", "at least 1")
-        self.require(self.learning_rate > 0, "learning_rate", "above 0")
-        self.require(self.gradient_clip > 0, "gradient_clip", "above 0")
         self.require(self.momentum > 0 or not self.nesterov, "nesterov", "False without momentum")
-        self.require(self.step_epochs >= 1, "step_epochs", "at least 1")
-        self.require(self.restart_epochs >= 1, "restart_epochs", "at least 1")
 
     def optimizer(self, parameters: Iterable[nn.Parameter]) -> torch.optim.SGD:
         parameters = list(parameters)

@@ -6,13 +6,15 @@ from typing import Annotated, Literal
 import numpy as np
 import pytest
 
-from nascore.base.arguments import Amount, Range, checked, conform
+from nascore.base.arguments import checked
+from nascore.base.conform import conform
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Amount, Range
 from nascore.networks import PUBLISHED, Genotype
 
 
 @checked
-def made(cells: Amount, *more: int, kind: Literal["a", "b"] = "a", sizes: tuple[int, ...] = (), **rest: float):
+def made(cells: Cells, *more: int, kind: Literal["a", "b"] = "a", sizes: tuple[int, ...] = (), **rest: float):
     return cells, more, kind, sizes, rest
 
 

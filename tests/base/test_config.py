@@ -1,9 +1,13 @@
 import json
+import math
+from typing import Annotated, Literal
 
+import numpy as np
 import pytest
 
-from nascore.base.config import Settings, choose, digest, from_dict, override, to_dict
+from nascore.base.config import Settings, choose, digest, from_dict, override, table, to_dict
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Range
 from nascore.base.sources import fingerprint
 
 
@@ -60,6 +64,77 @@ def test_wrong_overrides_say_what_is_wrong(overrides, said):
     with pytest.raises(ConfigError) as error:
         override(Outer(), **overrides)
     assert said in str(error.value)
+
+
+class Bounded(Settings):
+    rate: Annotated[float, Range(0, below=1)] = 0.5
+    limit: Annotated[int, Range(1, 9, why="a digit")] | None = None
+    widths: Annotated[tuple[Annotated[int, Range(2, even=True)], ...], Range(1, 3)] = (2,)
+    pace: Annotated[float, Range(above=0)] | Literal["own"] = "own"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        ({"rate": 1}, "Bounded.rate must be at least 0 and below 1, not 1.0"),
+        ({"rate": math.nan}, "Bounded.rate must be finite in float32 and at least 0 and below 1, not nan"),
+        ({"rate": "1"}, "Bounded.rate must be float, not '1' (str); allowed: at least 0 and below 1"),
+        ({"limit": 0}, "Bounded.limit must be at least 1 and at most 9 (a digit), not 0"),
+        (
+            {"limit": "0"},
+            "Bounded.limit must be int | None, not '0' (str); allowed: at least 1 and at most 9 (a digit)",
+        ),
+        ({"widths": ()}, "Bounded.widths must have at least 1 and at most 3 items, not ()"),
+        ({"widths": (2, 3)}, "Bounded.widths[1] must be even and at least 2, not 3"),
+        (
+            {"widths": 2},
+            "must be tuple[int, ...], not 2 (int); allowed: at least 1 and at most 3 items, each even and at least 2",
+        ),
+        ({"pace": 0.0}, "Bounded.pace must be above 0, not 0.0"),
+        ({"pace": "mine"}, "Bounded.pace must be float | 'own', not 'mine' (str); allowed: above 0"),
+        ({"rate": 10**400}, "(int)"),
+        ({"limit": 10**5000}, "not a value of type int that cannot be shown"),
+    ],
+)
+def test_outside_a_range_the_error_names_it(overrides, said):
+    with pytest.raises(ConfigError) as error:
+        override(Bounded(), **overrides)
+    assert said in str(error.value)
+
+
+def test_the_table_has_every_field_and_its_range():
+    rows = {row.field: row[2:] for row in table() if row.settings == f"{__name__}:Bounded"}
+    assert rows["rate"] == ("float", "at least 0 and below 1")
+    assert rows["widths"] == ("tuple[int, ...]", "at least 1 and at most 3 items, each even and at least 2")
+    assert rows["pace"] == ("float | 'own'", "above 0")
+
+
+class Plain(Settings):
+    whole: int = 0
+    real: float = 0.0
+    flag: bool = False
+    several: tuple[float, ...] = ()
+
+
+def test_numbers_of_numpy_are_taken_as_pythons():
+    made = Plain(whole=np.int64(3), real=np.float32(0.5), flag=np.bool_(True), several=[np.float64(1), np.uint8(2)])
+    assert made == Plain(whole=3, real=0.5, flag=True, several=(1.0, 2.0))
+    assert [type(value) for value in (made.whole, made.real, made.flag, *made.several)] == [
+        int,
+        float,
+        bool,
+        float,
+        float,
+    ]
+    assert digest(to_dict(made)) == digest(to_dict(Plain(whole=3, real=0.5, flag=True, several=(1, 2))))
+    for wrong in (
+        {"whole": np.float64(3)},
+        {"flag": np.int64(1)},
+        {"real": np.array([1.0, 2.0])},
+        {"whole": np.bool_(1)},
+    ):
+        with pytest.raises(ConfigError, match="must be"):
+            Plain(**wrong)
 
 
 class Colour:
@@ -135,6 +210,7 @@ def test_settings_come_back_from_their_dict():
         ({"type": "Innr"}, "did you mean 'Inner'"),
         ({"type": "Inner", "rat": 1}, "did you mean 'rate'"),
         ({"type": "Inner", "rate": "x"}, "Inner.rate must be float"),
+        ({"type": "Painted"}, "Painted lacks colour"),
         ({"type": "elsewhere:Inner", "source": "0"}, "not imported: `import elsewhere`"),
         ({"type": "__main__:Inner"}, "run the cell that defines them"),
         ({"type": f"{__name__}:Innr"}, f"module {__name__} has no settings Innr"),

@@ -19,8 +19,8 @@ from nascore.records.checkpoints import RunFolder
 # -- the data --------------------------------------------------------------------------------------------------------
 
 
-def parts(kind, size, tmp_path):
-    """The batches that each of `size` processes sees, and those that one process sees."""
+def parts(kind, size, tmp_path, count=50, least=0):
+    """The batches of `count` images that each of `size` processes sees, and those that one process sees."""
     images = data.load("digits", "train", limit=50)
     if kind == "streamed":
         images = streamed(tmp_path)
@@ -28,9 +28,10 @@ def parts(kind, size, tmp_path):
     def seen(share):
         generator = torch.Generator().manual_seed(7)
         augmented = {"augment": True, "cutout": 2, "shuffle": True, "drop_last": False, "generator": generator}
-        return data.batches(images, 12, share=share, **augmented, **({"workers": 0} if kind == "streamed" else {}))
+        workers = {"workers": 0} if kind == "streamed" else {}
+        return data.batches(images, 12, indices=range(count), share=share, **augmented, **workers)
 
-    return [seen(data.Share(rank, size, 2)) for rank in range(size)], seen(data.WHOLE)
+    return [seen(data.Share(rank, size, 2)) for rank in range(size)], seen(data.Share(least=least))
 
 
 def streamed(folder):
@@ -52,13 +53,25 @@ def test_processes_share_out_the_batches_that_one_process_sees(kind, size, tmp_p
     expected, sizes = list(whole), shares[0].whole()
     found = [list(share) for share in shares]
     # 50 images in batches of 12: the last has two, which are not two for each of several processes
-    assert sizes == ([12, 12, 12, 12, 2] if size == 1 else [12, 12, 12, 12])
+    assert sizes == ([12, 12, 12, 12, 2] if size == 1 else [12, 12, 12, 14])
     assert all(share.whole() == sizes for share in shares) and {len(batches) for batches in found} == {len(sizes)}
-    for at, count in enumerate(sizes):
-        images, labels = expected[at]
+    whole_images, whole_labels = (torch.cat(parts).split(sizes) for parts in zip(*expected, strict=True))
+    for at, (count, images, labels) in enumerate(zip(sizes, whole_images, whole_labels, strict=True)):
         assert sum(len(batches[at][1]) for batches in found) == count
         for rank, batches in enumerate(found):
             assert torch.equal(batches[at][0], images[rank::size]) and torch.equal(batches[at][1], labels[rank::size])
+
+
+@pytest.mark.parametrize("kind", ["resident", "streamed"])
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_a_last_single_image_joins_the_batch_before_however_many_processes(kind, size, tmp_path):
+    shares, whole = parts(kind, size, tmp_path, count=49, least=2)
+    (images, labels), found = list(whole)[-1], [list(share)[-1] for share in shares]
+    assert whole.whole() == shares[-1].whole() == [12, 12, 12, 13] and len(whole) == 4
+    # number 0, 1, ... of 13 go round, so that by hand the shares have 13, or 7 and 6, or 5, 4 and 4
+    assert [len(part[1]) for part in found] == {1: [13], 2: [7, 6], 3: [5, 4, 4]}[size]
+    for rank, (own_images, own_labels) in enumerate(found):
+        assert torch.equal(own_images, images[rank::size]) and torch.equal(own_labels, labels[rank::size])
 
 
 def test_evaluation_leaves_out_what_is_empty_alone():

@@ -1,22 +1,25 @@
 """The source of readers' code in a run's name: what is another run, and what is the same."""
 
+import functools
 import importlib
 import json
 import subprocess
 import sys
 import textwrap
+import time
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 
-from nascore import runs
 from nascore.base import paths, sources
 from nascore.base.config import from_dict, to_dict
 from nascore.base.errors import ConfigError
 from nascore.base.sources import fingerprint
 from nascore.networks import operations
 from nascore.recipes import find
+from nascore.records.identity import Identity, _words
 from nascore.relaxations import Softmax
 from nascore.spaces import CellSpace
 
@@ -93,13 +96,13 @@ EDITS = {
     "default": ("method", "RATE = 0.5", "RATE = 0.25"),
     "table": ("method", "[1, 2]", "[3, 2]"),
     "import": ("method", "from torch.nn import functional as F", "from torch import nn as F"),
+    "elsewhere in a file": ("helpers", "return x\n", "return -x\n"),
 }
 SAME = {
     "comment": ("method", "    steps: int = 3", "    # how many\n    steps: int = 3  # steps"),
     "docstring": ("method", "What it does.", "What it really does."),
     "class docstring": ("method", '"""A relaxation."""', ""),
     "layout": ("method", "+ (Method is Base)", "+ (\n            Method is Base\n        )"),
-    "unused": ("helpers", "return x\n", "return -x\n"),
     "helper's comment": ("helpers", "def scale(x):", "# doubles\n\n\ndef scale(x):\n    'Twice.'"),
 }
 
@@ -129,7 +132,7 @@ def imported(tmp_path, monkeypatch):
 
 
 def run_name(settings, recipe="darts", seed=0):
-    return runs._hash(find(recipe), seed, settings, None)
+    return Identity(recipe, find(recipe).paper, "demo", seed, settings).name
 
 
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
@@ -153,8 +156,6 @@ def test_what_a_run_changes_itself_does_not_change_its_name(imported):
     before = fingerprint(module.Method)
     module.Method().weights(torch.zeros(2))
     assert module.calls == len(module.CACHE) == 1 and fingerprint(module.Method) == before
-    module.TABLE["a"][0] = 3  # which it reads and never changes
-    assert fingerprint(module.Method) != before
 
 
 def test_a_file_edited_after_its_import_does_not_count_as_what_runs(imported):
@@ -163,6 +164,102 @@ def test_a_file_edited_after_its_import_does_not_count_as_what_runs(imported):
     imported(EDITS["method"])
     written = fingerprint(sys.modules[module.__name__].Method)
     assert written != before and fingerprint(module.Method) not in (before, written)
+
+
+@pytest.mark.parametrize("edit", ["helper", "comment"])
+def test_nor_does_one_that_it_imports(imported, tmp_path, edit):
+    module = imported()
+    before = fingerprint(module.Method)
+    helpers = tmp_path / f"helpers_{tmp_path.name}.py"
+    helpers.write_text({"helper": HELPERS.replace("x * 2", "x * 3"), "comment": f"# more\n\n{HELPERS}"}[edit])
+    runs = fingerprint(module.Method)
+    if edit == "comment":
+        assert runs == before
+    else:
+        assert runs not in (before, fingerprint(imported(EDITS["helper"]).Method))
+
+
+PACKAGE = {
+    "__init__": "",
+    "method": """
+from nascore.base.config import Settings
+from . import constants
+class Method(Settings):
+    def weights(self, x):
+        from .deep.helpers import scale
+        return scale(x) + constants.SHIFT
+""",
+    "constants": "SHIFT = 1",
+    "unused": "SHIFT = 1",
+    "deep/__init__": "",
+    "deep/helpers": "import {name}.deep.more as more\ndef scale(x): return more.scale(x)",
+    "deep/more": "def scale(x): return 2 * x\nif __name__ == '__main__':\n    import {name}.guarded",
+    "guarded": "raise SystemExit",
+}
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """Write a package, and import its method as from a new session."""
+    name = f"package_{tmp_path.name}"
+
+    def write(folder="", **edits):
+        for file, text in PACKAGE.items():
+            path = tmp_path / folder / name / f"{file}.py"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(edits.get(file.replace("/", "_"), text).replace("{name}", name))
+        monkeypatch.syspath_prepend(tmp_path / folder)
+        for module in [each for each in sys.modules if each.partition(".")[0] == name]:
+            del sys.modules[module]
+        return importlib.import_module(f"{name}.method")
+
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    yield write
+    for module in [each for each in sys.modules if each.partition(".")[0] == name]:
+        del sys.modules[module]
+
+
+@pytest.mark.parametrize("folder", ["", "site-packages"])  # one's own package counts where it is installed, too
+def test_relative_imports_count_and_theirs_without_being_run(package, folder):
+    before = fingerprint(package(folder).Method)
+    assert fingerprint(package(folder, unused="SHIFT = 2").Method) == before
+    edits = {"constants": "SHIFT = 2", "deep_more": "def scale(x): return 3 * x", "deep___init__": "import torch"}
+    edits["guarded"] = "raise SystemExit(1)"
+    assert len({before, *(fingerprint(package(folder, **{file: text}).Method) for file, text in edits.items())}) == 5
+    module = package(folder)
+    name = module.__package__
+    assert f"{name}.deep" not in sys.modules  # what a method imports, or a script, is read and not run
+    assert module.Method().weights(1) == 3 and fingerprint(module.Method) == before
+
+
+def test_an_installed_package_of_others_does_not_count(imported, tmp_path, monkeypatch):
+    (tmp_path / "site-packages").mkdir()
+    monkeypatch.syspath_prepend(tmp_path / "site-packages")
+    edit = ("method", "import torch\n", "import torch\nimport installed_of_others\n")
+    found = set()
+    for text in ("x = 1", "x = 2"):
+        (tmp_path / "site-packages" / "installed_of_others.py").write_text(text)
+        found.add(fingerprint(imported(edit).Method))
+        del sys.modules["installed_of_others"]
+    assert len(found) == 1
+
+
+def test_what_is_put_into_a_class_counts(imported):
+    module = imported()
+    before = fingerprint(module.Method)
+    module.Method.later = remembering
+    assert fingerprint(module.Method) != before
+
+
+def test_a_fingerprint_takes_milliseconds(imported):
+    module = imported()
+    fingerprint(module.Method)
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        fingerprint(module.Method)
+        times.append(time.perf_counter() - start)
+    assert min(times) < 0.01
 
 
 def test_settings_from_outside_come_back(imported):
@@ -229,7 +326,7 @@ def test_lists_that_hold_themselves_and_arrays_in_defaults_do_no_harm():
 # -- notebooks -------------------------------------------------------------------------------------------------------
 
 CELLS = '''
-import os, sys
+import importlib, os, sys
 os.environ["IPYTHONDIR"] = sys.argv[1]
 from IPython.core.interactiveshell import InteractiveShell
 from nascore.base.config import Settings, from_dict, to_dict
@@ -263,6 +360,21 @@ assert cell(CLASS) == first and cell(HELPER.replace("2", "3")) != first
 bare = cell("class Method(Settings):\\n    rate: float = 0.5")
 assert cell("class Method(Settings):\\n    rate: float = 0.25") != bare
 assert cell("class Method(Settings):\\n    rate: int = 5") != bare
+shell.run_cell("RATE = 0.5").raise_error()
+given = cell("class Method(Settings):\\n    rate: float = RATE\\n    def weights(self): return 1")
+shell.run_cell("RATE = 0.75").raise_error()
+late = fingerprint(shell.user_ns["Method"])  # whose default is still what it was
+assert cell("class Method(Settings):\\n    rate: float = RATE\\n    def weights(self): return 1") != late
+two = cell("a = 1; make = lambda x: x + 1\\n" + CLASS.replace("helper(x)", "make(x)"))
+assert cell("a = 1; make = lambda x: x + 2\\n" + CLASS.replace("helper(x)", "make(x)")) != two
+file = os.path.join(sys.argv[1], "of_cells.py")
+within = []
+for text in ("def scale(x): return x", "def scale(x): return 2 * x"):
+    open(file, "w").write(text)
+    importlib.invalidate_caches(), sys.modules.pop("of_cells", None)
+    within.append(cell(CLASS.replace("helper(x)", "of_cells.scale(x)").replace("'Does", "import of_cells; 'Does")))
+    within.append(cell("import of_cells\\n" + CLASS.replace("helper(x)", "of_cells.scale(x)")))
+assert len(set(within)) == 4
 exec("class Method(Settings):\\n    def weights(self): return 1", shell.user_ns)  # nowhere written
 nowhere = fingerprint(shell.user_ns["Method"])
 exec("class Method(Settings):\\n    def weights(self): return 2", shell.user_ns)
@@ -304,6 +416,23 @@ def test_a_script_s_own_classes(tmp_path):
         return subprocess.run([sys.executable, script], capture_output=True, text=True, check=True).stdout
 
     assert source(value=1, comment="a") == source(value=1, comment="b") != source(value=2, comment="a")
+
+
+def test_a_spawned_process_says_the_same_of_a_script(tmp_path):
+    text = """
+    import multiprocessing
+    from nascore.base.config import Settings
+    from nascore.base.sources import fingerprint, place
+    class Method(Settings):
+        def weights(self): return 1
+    def said(_):
+        return fingerprint(Method), place(Method)
+    if __name__ == "__main__":
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            assert pool.map(said, [0]) == [said(0)] and said(0)[1] == "__main__:Method"
+    """
+    (tmp_path / "script.py").write_text(textwrap.dedent(text))
+    subprocess.run([sys.executable, tmp_path / "script.py"], check=True, timeout=120)
 
 
 # -- operations ------------------------------------------------------------------------------------------------------
@@ -352,13 +481,72 @@ def test_operations_that_differ_in_what_they_were_given_are_told_apart():
     assert len({fingerprint(maker) for maker in makers}) == 8 and fingerprint(Maker(3)) == fingerprint(makers[2])
 
 
+def scaled(function, factor):
+    @functools.wraps(function)
+    def wrapper(*arguments):
+        return factor * function(*arguments)
+
+    return wrapper
+
+
+@torch.no_grad()
+def without_gradients(channels, stride, searching):
+    return Maker(3)(channels, stride, searching)
+
+
+class Kernel(torch.nn.Module):
+    def __init__(self, values, dtype=torch.float32):
+        super().__init__()
+        self.register_buffer("kernel", torch.tensor(values, dtype=dtype))
+
+
+def method_of(kind, factor):
+    class Made(kind):
+        competes = factor > 3
+
+        def make(self):
+            return factor
+
+    return Made
+
+
+GIVEN = {
+    "wrapped": lambda value: scaled(make, value),
+    "cached": lambda value: functools.cache(make_with(value)),
+    "bound": lambda value: Maker(value).__call__,
+    "keyword": lambda value: partial(make, kernel=value),
+    "order": lambda value: partial(make, *(make_with(each) for each in (value, 4))),
+    "default": lambda value: lambda channels, stride, searching, kernel=value: kernel,
+    "array": lambda value: partial(make, np.array([value, 1])),
+    "dtype": lambda value: partial(make, torch.float32 if value == 3 else torch.float64),
+    "tensor": lambda value: partial(make, torch.tensor([1.0, value], requires_grad=True)),
+    "bfloat16": lambda value: partial(make, torch.tensor([1, value], dtype=torch.bfloat16)),
+    "module": lambda value: partial(make, Kernel([value])),
+    "class": lambda value: method_of(Maker, value),
+    "of a library's": lambda value: partial(make, torch.nn.LeakyReLU(value)),
+    "set": lambda value: partial(make, {value, "a", (1, "b")}),
+    "function": lambda value: partial(make, torch.relu if value == 3 else torch.tanh),
+}
+
+
+@pytest.mark.parametrize("given", GIVEN.values(), ids=GIVEN)
+def test_what_a_callable_was_given_counts(given):
+    assert fingerprint(given(3)) == fingerprint(given(3)) != fingerprint(given(5))
+
+
+def test_what_a_library_s_decorator_makes_counts_as_what_it_was_made_of():
+    before = fingerprint(without_gradients)
+    without_gradients(1, 1, False)
+    assert fingerprint(without_gradients) == before != fingerprint(torch.no_grad()(make))
+
+
 def make(kernel, channels, stride, searching):
     return Maker(kernel)(channels, stride, searching)
 
 
 def test_an_operation_within_a_genotype_counts():
     shown = {"genotype": {"nasbench201": "|mine~0|+|none~0|mine~1|"}, "names": ["a b"], "size": 3}
-    assert set(runs._words(shown)) >= {"mine", "none", "a", "b"} and "size" not in set(runs._words(shown))
+    assert set(_words(shown)) >= {"mine", "none", "a", "b"} and "size" not in set(_words(shown))
 
 
 # -- the package's own -----------------------------------------------------------------------------------------------
@@ -372,6 +560,7 @@ def test_the_names_of_committed_records_have_not_changed():
             continue
         if "after" not in config and config["settings"].get("genotype") is None:
             settings = from_dict({name: value for name, value in config["settings"].items() if name != "genotype"})
-            assert folder.name.endswith(run_name(settings, config["recipe"], config["seed"])), folder.name
+            labels = [config[name] for name in ("recipe", "paper", "profile", "seed")]
+            assert folder.name == Identity(*labels, settings).unsealed_name
             same += 1
     assert same >= 10

@@ -5,12 +5,16 @@ import lzma
 import multiprocessing
 import os
 import pickle
+import shutil
 import signal
+import socket
+import stat
 import struct
 import subprocess
 import sys
 import urllib.error
 import urllib.request
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -25,10 +29,13 @@ from nascore.data import (
     DATASETS,
     Batches,
     Dataset,
+    Share,
     StreamedBatches,
     StreamedDataset,
     available,
     batches,
+    fingerprint,
+    fingerprints,
     load,
     published,
     split_indices,
@@ -67,7 +74,7 @@ def offline(monkeypatch, tmp_path):
 
     monkeypatch.setattr(urllib.request, "urlopen", refuse)
     monkeypatch.delenv("NASCORE_DATA", raising=False)
-    for module in (paths, published, zipped):
+    for module in (paths, published, zipped, fingerprints):
         monkeypatch.setattr(module, "downloads", lambda: tmp_path / "downloads")
 
 
@@ -197,6 +204,23 @@ def test_unknown_names():
         available("nothing")
     with pytest.raises(ConfigError, match="load: name must be text, not None"):
         load(None, "train")
+
+
+@pytest.mark.parametrize("path", ["\0", "~nobody-of-this-name/x", "x" * 5000, "\ud800"])
+@pytest.mark.parametrize("kind", ["folder:", "voices:"])
+def test_paths_that_are_none(path, kind):
+    for ask in (lambda: load(kind + path, "train"), lambda: available(kind + path), lambda: fingerprint(kind + path)):
+        with pytest.raises(ConfigError, match="names no folder that can be looked into"):
+            ask()
+
+
+@pytest.mark.parametrize("value", ["x", 1.5, True, [], {}, b"x", object()])
+@pytest.mark.parametrize("name", ["limit", "image_size", "speakers", "resident_limit", "clip_seconds", "root"])
+def test_values_of_another_type(name, value):
+    if (name, value) in [("resident_limit", 1.5), ("clip_seconds", 1.5), ("root", "x"), ("root", []), ("root", {})]:
+        return  # which is one, or none
+    with pytest.raises(ConfigError, match="no folder for data" if name == "root" else f"{name} must be a"):
+        load("mnist" if name == "root" else "digits", "train", **{name: value})
 
 
 def test_dataset_moves_and_subsets(digits):
@@ -357,6 +381,37 @@ def test_batch_sizes(drop_last, sizes):
     assert next(iter(made))[0].is_contiguous()
 
 
+@pytest.mark.parametrize(
+    ("count", "batch_size", "sizes"),
+    [(9, 4, [4, 5]), (10, 4, [4, 4, 2]), (5, 4, [5]), (3, 4, [3]), (8, 4, [4, 4]), (3, 1, [1, 1, 1]), (3, 2, [3])],
+)
+def test_a_last_single_image_to_train_on_joins_the_batch_before(count, batch_size, sizes):
+    settings = {"augment": True, "shuffle": True, "generator": generator(2), "share": Share(least=2)}
+    made = Batches(colour_set(count), batch_size, drop_last=False, **settings)
+    found = list(made)
+    assert [len(labels) for _, labels in found] == sizes == made.whole() and len(made) == len(sizes)
+    # joined or not, order and augmentation are the same
+    settings |= {"generator": generator(2), "share": Share()}
+    assert same(everything(found), everything(Batches(colour_set(count), batch_size, drop_last=False, **settings)))
+
+
+def test_nothing_is_joined_where_nothing_is_trained():
+    still = {"augment": False, "shuffle": False, "drop_last": False, "generator": None}
+    assert [len(labels) for _, labels in Batches(colour_set(9), 4, **still)] == [4, 4, 1]
+    dropped = Batches(colour_set(9), 4, share=Share(least=2), **still | {"drop_last": True})
+    assert [len(labels) for _, labels in dropped] == [4, 4]
+
+
+@pytest.mark.parametrize("share", [Share(least=2), Share(0, 2, 2), Share(2, 3, 2)])
+def test_too_few_images_to_train_on(share):
+    settings = {"augment": False, "shuffle": True, "drop_last": False, "generator": generator(), "share": share}
+    least = 2 * share.size
+    with pytest.raises(ConfigError, match=f"at least {least} images to train on, not {least - 1}"):
+        Batches(colour_set(least - 1), 64, **settings)
+    (images, _), *more = Batches(colour_set(least), 64, **settings)
+    assert len(images) == 2 and not more
+
+
 def test_indices_restrict_the_images():
     dataset = Dataset(colour_set().images, torch.arange(300), DATASETS["cifar10"])
     chosen = [7, 3, 250]
@@ -412,27 +467,34 @@ def write_idx(folder, prefix, labels, side=28):
     return images
 
 
-def write_mnist(root, splits=("train", "t10k")):
-    return {prefix: write_idx(root / "MNIST" / "raw", prefix, list(range(10)) * 2) for prefix in splits}
+@pytest.fixture
+def mnist(tmp_path, monkeypatch):
+    """A small MNIST, which is taken for the published one: prefix -> images."""
+    raw = tmp_path / "MNIST" / "raw"
+    written = {prefix: write_idx(raw, prefix, list(range(10)) * 2) for prefix in ("train", "t10k")}
+    take_for_published(monkeypatch, "mnist", raw)
+    return written
 
 
-def test_idx_files_are_read(tmp_path):
-    written = write_mnist(tmp_path)
+def take_for_published(monkeypatch, name, folder):
+    sums = {file.name: hashlib.md5(file.read_bytes()).hexdigest() for file in folder.iterdir()}
+    monkeypatch.setitem(published.SUMS, name, sums)
+
+
+def test_idx_files_are_read(tmp_path, mnist):
     for split, prefix in (("train", "train"), ("test", "t10k")):
         dataset = load("mnist", split, root=tmp_path)
-        np.testing.assert_array_equal(dataset.images[:, 0].numpy(), written[prefix])
+        np.testing.assert_array_equal(dataset.images[:, 0].numpy(), mnist[prefix])
         assert dataset.labels.tolist() == list(range(10)) * 2 and dataset.info.class_names[3].startswith("3")
     assert available("mnist", tmp_path) and not available("fashion_mnist", tmp_path)
 
 
-def test_data_root_comes_from_the_environment(tmp_path, monkeypatch):
-    write_mnist(tmp_path)
+def test_data_root_comes_from_the_environment(tmp_path, mnist, monkeypatch):
     monkeypatch.setenv("NASCORE_DATA", str(tmp_path))
     assert available("mnist") and len(load("mnist", "train")) == 20
 
 
-def test_loading_train_opens_no_test_file(tmp_path, opened):
-    write_mnist(tmp_path)
+def test_loading_train_opens_no_test_file(tmp_path, mnist, opened):
     opened.clear()
     load("mnist", "train", root=tmp_path)
     assert any("train-images" in file for file in opened) and not any("t10k" in file for file in opened)
@@ -440,13 +502,13 @@ def test_loading_train_opens_no_test_file(tmp_path, opened):
     assert any("t10k" in file for file in opened)
 
 
-def test_train_needs_no_test_files(tmp_path):
-    write_mnist(tmp_path, splits=["train"])
+def test_train_needs_no_test_files(tmp_path, mnist):
+    for file in (tmp_path / "MNIST" / "raw").glob("t10k*"):
+        file.unlink()
     assert len(load("mnist", "train", root=tmp_path)) == 20 and not available("mnist", tmp_path)
 
 
-def test_legacy_files_are_not_read(tmp_path):
-    write_mnist(tmp_path)
+def test_legacy_files_are_not_read(tmp_path, mnist):
     processed = tmp_path / "MNIST" / "processed"
     processed.mkdir()
     for name in ("training.pt", "test.pt"):
@@ -456,34 +518,40 @@ def test_legacy_files_are_not_read(tmp_path):
 
 @pytest.mark.parametrize("keep", [0, 3, 10, 500])
 @pytest.mark.parametrize("kind", ["images-idx3", "labels-idx1"])
-def test_truncated_idx_file(tmp_path, kind, keep):
-    write_mnist(tmp_path)
+def test_truncated_idx_file(tmp_path, mnist, kind, keep):
     file = tmp_path / "MNIST" / "raw" / f"train-{kind}-ubyte"
     file.write_bytes(file.read_bytes()[: min(keep, file.stat().st_size - 1)])
     with pytest.raises(DataError, match=rf"train-{kind}-ubyte is damaged .*delete it"):
         load("mnist", "train", root=tmp_path)
 
 
-def test_idx_files_that_are_not_what_they_should_be(tmp_path):
-    raw = tmp_path / "MNIST" / "raw"
-    write_idx(raw, "train", range(10), side=8)
-    with pytest.raises(DataError, match="train-images"):
+@pytest.mark.parametrize("kind", ["train-images-idx3", "train-labels-idx1"])
+def test_idx_files_that_are_not_the_published_ones(tmp_path, kind, mnist):
+    file = tmp_path / "MNIST" / "raw" / f"{kind}-ubyte"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1  # one bit of one pixel, or label
+    file.write_bytes(content)
+    with pytest.raises(DataError, match=rf"{kind}-ubyte is damaged or not the published file: .* into folder:PATH"):
         load("mnist", "train", root=tmp_path)
-    write_idx(raw, "train", range(10))
-    images = (raw / "train-images-idx3-ubyte").read_bytes()
-    write_idx(raw, "train", range(9))
-    (raw / "train-images-idx3-ubyte").write_bytes(images)
-    with pytest.raises(DataError, match=r"train-labels.*9 labels for 10 images"):
-        load("mnist", "train", root=tmp_path)
-    (raw / "train-images-idx3-ubyte").write_bytes(b"\x1f\x8b" + images[2:])
-    with pytest.raises(DataError, match="train-images"):
-        load("mnist", "train", root=tmp_path)
+    assert len(load("mnist", "test", root=tmp_path)) == 20
 
 
-def test_label_out_of_range(tmp_path):
-    write_idx(tmp_path / "MNIST" / "raw", "train", [0, 1, 12])
-    with pytest.raises(DataError, match=r"train-labels.*label 12 at image 2, not one of 0 to 9"):
-        load("mnist", "train", root=tmp_path)
+def test_made_up_files_are_not_taken_for_the_published_ones(tmp_path):
+    for name in ("MNIST", "FashionMNIST"):
+        write_idx(tmp_path / name / "raw", "train", range(10))
+    for name in ("mnist", "fashion_mnist"):
+        with pytest.raises(DataError, match=r"train-images-idx3-ubyte is damaged or not the published file"):
+            load(name, "train", root=tmp_path)
+
+
+def test_other_digits_are_not_taken_for_scikit_learn_s(monkeypatch):
+    import sklearn.datasets
+
+    bunch = sklearn.datasets.load_digits()
+    bunch.images[7, 2, 3] += 1
+    monkeypatch.setattr(sklearn.datasets, "load_digits", lambda: bunch)
+    with pytest.raises(DataError, match="digits are not the published ones: install scikit-learn anew"):
+        load("digits", "train")
 
 
 @pytest.mark.parametrize(
@@ -519,6 +587,8 @@ def test_download_arrives_whole_and_once(tmp_path, monkeypatch, capsys):
         Path(download_root, filename).write_bytes(b"the archive")
 
     monkeypatch.setattr("torchvision.datasets.mnist.download_and_extract_archive", pretend)
+    write_idx(tmp_path / "sums", "train", range(10))
+    take_for_published(monkeypatch, "mnist", tmp_path / "sums")
     assert len(load("mnist", "train", root=tmp_path)) == 10
     assert fetched == ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"]
     out = capsys.readouterr().out
@@ -561,6 +631,7 @@ def cifar(tmp_path, monkeypatch):
     monkeypatch.setattr(CIFAR10, "test_list", [["test_batch", write("test_batch", batch(9))]])
     meta = CIFAR10.meta | {"md5": write("batches.meta", {"label_names": [f"class {i}" for i in range(10)]})}
     monkeypatch.setattr(CIFAR10, "meta", meta)
+    take_for_published(monkeypatch, "cifar10", folder)
     return folder
 
 
@@ -595,6 +666,17 @@ def test_damaged_cifar_is_never_unpickled(cifar, monkeypatch):
         load("cifar10", "train", root=cifar.parent)
 
 
+def test_a_pickle_that_cannot_be_read_is_named(cifar, monkeypatch):
+    from torchvision.datasets import CIFAR10
+
+    (cifar / "data_batch_3").write_bytes(b"no pickle")
+    take_for_published(monkeypatch, "cifar10", cifar)
+    listed = [[name, published.SUMS["cifar10"][name]] for name, _ in CIFAR10.train_list]
+    monkeypatch.setattr(CIFAR10, "train_list", listed)
+    with pytest.raises(DataError, match=r"cifar10 cannot be read from .*: delete its files"):
+        load("cifar10", "train", root=cifar.parent)
+
+
 def test_xz_files_are_unpacked_once(packed, tmp_path, monkeypatch, opened, capsys):
     assert available("cifar10", packed.parent)
     train = load("cifar10", "train", root=packed.parent)
@@ -624,6 +706,14 @@ def test_unpacking_is_all_or_nothing(packed, tmp_path, damage, message):
     assert not list(unpacked.glob("*data_batch_3*")) and not list(unpacked.glob(".*"))
     file.write_bytes(whole)
     assert len(load("cifar10", "train", root=packed.parent)) == 100
+
+
+def test_unpacking_ends_where_no_published_file_is_longer(packed, tmp_path, monkeypatch):
+    monkeypatch.setattr(published, "_MOST_BYTES", 2**21)
+    (packed / "data_batch_3.xz").write_bytes(lzma.compress(bytes(2**24), preset=0))
+    with pytest.raises(DataError, match=r"data_batch_3.xz is damaged \(more than 2,097,152 bytes .*replace it"):
+        load("cifar10", "train", root=packed.parent)
+    assert not list((tmp_path / "downloads").rglob("*data_batch_3*"))
 
 
 # --- image folders --------------------------------------------------------------------------------------------------
@@ -675,14 +765,14 @@ def test_images_of_mixed_size(folder):
 
 
 def test_images_that_are_not_square(tmp_path):
-    write_folder(tmp_path, {"train/a": 2}, size=(16, 12))
+    write_folder(tmp_path, {"train/a": 2, "train/b": 1}, size=(16, 12))
     with pytest.raises(DataError, match=r"0.png has 16 x 12 pixels .*give image_size"):
         load(f"folder:{tmp_path}", "train")
 
 
 @pytest.mark.parametrize("resident_limit", [2**30, 0])
 def test_broken_jpeg(tmp_path, resident_limit):
-    write_folder(tmp_path, {"train/a": 3}, suffix="jpg")
+    write_folder(tmp_path, {"train/a": 3, "train/b": 1}, suffix="jpg")
     file = tmp_path / "train" / "a" / "1.jpg"
     file.write_bytes(file.read_bytes()[:-200])
     with pytest.raises(DataError, match=r"a/1.jpg is not a readable image"):
@@ -706,10 +796,183 @@ def test_folders_that_are_laid_out_wrongly(folder, tmp_path):
     write_folder(folder, {"test/emu": 1})
     with pytest.raises(DataError, match="test/emu is a class that train lacks"):
         load(f"folder:{folder}", "test")
-    write_folder(tmp_path / "half", {"train/a": 1})
+    write_folder(tmp_path / "half", {"train/a": 1, "train/b": 1})
     with pytest.raises(DataError, match=r"half/val "):
         load(f"folder:{tmp_path}/half", "test")
     assert not available(f"folder:{tmp_path}/half")
+
+
+def test_a_single_class_is_refused(tmp_path):
+    write_folder(tmp_path, {"train/ant": 3, "train/.ipynb_checkpoints": 1, "test/ant": 1})
+    with pytest.raises(DataError, match=r"train holds one class, ant, .*PATH/train/<class>"):
+        load(f"folder:{tmp_path}", "train")
+
+
+def test_classes_without_test_images_are_told(folder, capsys):
+    load(f"folder:{folder}", "train")
+    assert capsys.readouterr().out == ""
+    load(f"folder:{folder}", "test")
+    assert capsys.readouterr().out == "folder:animals: no test images of ant\n"
+
+
+@pytest.mark.parametrize("name", [".ipynb_checkpoints", "__MACOSX", ".git"])
+def test_what_is_hidden_is_no_class_and_no_image(folder, name):
+    plain = load(f"folder:{folder}", "train")
+    write_folder(folder, {f"train/{name}": 2, f"train/ant/{name}": 2, f"test/{name}/deep": 1})
+    (folder / "train" / "ant" / "._0.png").write_bytes(b"what a Mac adds")
+    (folder / "train" / ".DS_Store").write_bytes(b"likewise")
+    assert same((load(f"folder:{folder}", "train").images, plain.images), (plain.images, plain.images))
+    assert load(f"folder:{folder}", "test").info.class_names == ("ant", "bee", "cat")
+
+
+def test_no_link_multiplies_images(folder, tmp_path):
+    plain = load(f"folder:{folder}", "train", resident_limit=0).items
+    for link, target in {"back": folder, "up": folder / "train", "own": folder / "train" / "ant", "all": "/"}.items():
+        (folder / "train" / "ant" / link).symlink_to(target)
+    (folder / "train" / "bee" / "sideways").symlink_to("../ant")
+    assert load(f"folder:{folder}", "train", resident_limit=0).items == plain
+    # what lies elsewhere is followed, once
+    elsewhere = write_folder(tmp_path / "elsewhere", {"emu": 2, "emu/young": 1})
+    for link in ("emu", "emu2"):
+        (folder / "train" / link).symlink_to(elsewhere / "emu")
+    with pytest.raises(DataError, match="no images of emu2: add some"):
+        load(f"folder:{folder}", "train")
+    (folder / "train" / "emu2").unlink()
+    (elsewhere / "emu" / "young" / "round").symlink_to(elsewhere)
+    assert load(f"folder:{folder}", "train").labels.bincount().tolist() == [6, 9, 5, 3]
+
+
+def test_images_of_nested_folders_are_in_torchvision_s_order(folder):
+    from torchvision.datasets import ImageFolder
+
+    write_folder(folder, {"train/bee/a": 2, "train/bee/a/b": 1, "train/bee/a-b": 2, "train/bee/0": 1})
+    assert load(f"folder:{folder}", "train", resident_limit=0).items == tuple(
+        name for name, _ in ImageFolder(folder / "train").samples
+    )
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "broken link", "link to itself", "device"])
+def test_what_is_no_file_is_refused_and_never_opened(folder, kind, monkeypatch):
+    place = folder / "train" / "ant" / "x.png"
+    if kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "socket":
+        monkeypatch.chdir(place.parent)  # a socket's path is short
+        with socket.socket(socket.AF_UNIX) as opened:
+            opened.bind("x.png")
+    else:
+        place.symlink_to({"broken link": "nowhere", "link to itself": "x.png", "device": "/dev/zero"}[kind])
+    with pytest.raises(DataError, match=r"ant/x.png is no file that can be read: replace or delete it"):
+        load(f"folder:{folder}", "train")
+    place.rename(place.with_name("x.log"))
+    assert len(load(f"folder:{folder}", "train")) == 20
+
+
+def test_a_folder_that_cannot_be_read_is_named(folder, monkeypatch):
+    scan = os.scandir
+
+    def locked(place):
+        if str(place).endswith("bee"):
+            raise PermissionError(13, "Permission denied")
+        return scan(place)
+
+    monkeypatch.setattr(os, "scandir", locked)
+    with pytest.raises(DataError, match=r"train/bee cannot be read .*Permission denied"):
+        load(f"folder:{folder}", "train")
+
+
+# a slope from black to white, 16 x 16, in [0, 1]; 2/3 is no multiple of 1/257, so that rounding shows
+SLOPE = np.linspace(0, 1, 256).reshape(16, 16)
+
+
+def sixteen():
+    return np.round(SLOPE * 65535).astype(np.uint16)
+
+
+def grey(mode="L"):
+    return Image.fromarray(np.round(SLOPE * 255).astype(np.uint8)).convert(mode)
+
+
+def see_through(mode):
+    """The slope, whose first half is transparent."""
+    image = grey("L").convert(mode)
+    image.putalpha(Image.fromarray(np.repeat([0, 255], 128).reshape(16, 16).astype(np.uint8)))
+    return image
+
+
+def whitened():
+    return np.where(np.arange(256).reshape(16, 16) < 128, 255, np.round(SLOPE * 255))
+
+
+def dithered():
+    return np.asarray(grey("1")).astype(np.uint8) * 255
+
+
+@pytest.mark.parametrize(
+    ("image", "suffix", "settings", "expected"),
+    [
+        (lambda: Image.fromarray(sixteen()), "png", {}, None),
+        (lambda: Image.fromarray(sixteen()), "tif", {}, None),
+        (lambda: Image.fromarray(sixteen()), "tif", {"compression": "tiff_deflate"}, None),
+        (lambda: Image.fromarray(sixteen().astype(">u2")), "tif", {}, None),
+        (lambda: Image.fromarray(65535 - sixteen()), "tif", {"tiffinfo": {262: 0}}, None),
+        (lambda: Image.fromarray(sixteen().astype(np.int32)), "pgm", {}, None),
+        (lambda: grey("L"), "png", {}, None),
+        (lambda: grey("1"), "png", {}, dithered),
+        (lambda: grey("1"), "tif", {}, dithered),
+        (lambda: grey("P"), "png", {}, None),
+        (lambda: grey("P"), "png", {"transparency": bytes([0] * 128 + [255] * 128)}, whitened),
+        (lambda: grey("CMYK"), "tif", {}, None),
+        (lambda: see_through("RGB"), "png", {}, whitened),
+        (lambda: see_through("L"), "png", {}, whitened),
+        (lambda: see_through("RGB"), "tif", {}, whitened),
+        (lambda: see_through("RGB"), "webp", {"lossless": True}, whitened),
+    ],
+)
+def test_images_of_every_depth_are_scaled_to_8_bits(tmp_path, image, suffix, settings, expected):
+    for name in ("a", "b"):
+        (tmp_path / "train" / name).mkdir(parents=True)
+        image().save(tmp_path / "train" / name / f"x.{suffix}", **settings)
+    wanted = (expected or (lambda: np.round(SLOPE * 255)))()
+    for channel in load(f"folder:{tmp_path}", "train").images[0].numpy():
+        np.testing.assert_array_equal(channel, wanted)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "said"),
+    [
+        (SLOPE.astype(np.float32), "its values are fractions, of which nothing says what is white; save it with 8 or"),
+        (sixteen().astype(np.int32), "its values are signed or of 32 bits, of which nothing says"),
+    ],
+)
+def test_images_whose_range_is_unknown_are_refused_by_name(folder, pixels, said):
+    Image.fromarray(pixels).save(folder / "train" / "bee" / "x.tif")
+    with pytest.raises(DataError, match=rf"bee/x.tif is not a readable image \({said}"):
+        load(f"folder:{folder}", "train")
+
+
+@pytest.mark.parametrize("factor", [1.5, 3])  # Pillow warns of the one, and refuses the other
+def test_images_of_too_many_pixels_are_refused_by_name(folder, factor, monkeypatch):
+    Image.new("1", (100, 100)).save(folder / "train" / "cat" / "x.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", int(100 * 100 / factor))
+    for filters in ("error", "ignore"):
+        with warnings.catch_warnings():
+            warnings.simplefilter(filters)
+            with pytest.raises(DataError, match=r"cat/x.png has too many pixels .*: make it smaller, or delete it"):
+                load(f"folder:{folder}", "train")
+
+
+def test_long_thin_images_are_not_blown_up(folder):
+    Image.new("L", (1, 50_000)).save(folder / "train" / "cat" / "x.png")
+    with pytest.raises(DataError, match=r"cat/x.png has too many pixels \(64 x 3,200,000 scaled to 64 pixels by its"):
+        load(f"folder:{folder}", "train", image_size=64)
+
+
+def test_no_format_but_those_of_pictures_is_opened(folder):
+    Image.new("RGB", (16, 16)).save(folder / "train" / "cat" / "x.eps")
+    (folder / "train" / "cat" / "x.eps").rename(folder / "train" / "cat" / "x.png")
+    with pytest.raises(DataError, match=r"cat/x.png is not a readable image \(cannot identify"):
+        load(f"folder:{folder}", "train")
 
 
 @pytest.fixture
@@ -787,7 +1050,8 @@ def test_a_zipped_folder_is_unpacked_once(prefix, folder, tmp_path, capsys):
     assert torch.equal(train.images, plain.images) and torch.equal(train.labels, plain.labels)
     assert train.info.title == "zoo" and test.labels.tolist() == [1, 1, 1, 2, 2]
     (unpacked,) = (tmp_path / "downloads").glob("[!.]*")
-    assert capsys.readouterr().out.splitlines() == [f"Unpacking {source} to {unpacked}, once"]
+    first, *others = capsys.readouterr().out.splitlines()
+    assert first == f"Unpacking {source} to {unpacked}, once" and others == ["folder:zoo: no test images of ant"]
     assert list(source.parent.iterdir()) == [source] and source.stat() == before
     assert not [path for path in (tmp_path / "downloads").glob(".*") if path.is_dir()]
 
@@ -874,6 +1138,86 @@ def test_zip_files_that_cannot_be_used_are_named(damage, said, folder, tmp_path)
     assert available("folder:zoo", tmp_path) == ("CRC" in said)  # which is seen only in reading
 
 
+def _add_zeros(name, size):
+    def add(source):
+        with zipfile.ZipFile(source, "a", zipfile.ZIP_DEFLATED) as file:
+            file.writestr(name, bytes(size))
+
+    return add
+
+
+def _add_one_of_many_zeros(source):
+    with zipfile.ZipFile(source, "a") as file:
+        file.writestr("train/ant/noise.png", np.random.RandomState(3).bytes(10**5))
+    _add_zeros("train/ant/x.png", 3 * 2**20)(source)
+
+
+def _add_many(source):
+    for i in range(40):
+        _add_zeros(f"train/ant/many{i}.png", 2**20)(source)
+
+
+def _add_special(kind):
+    def add(source):
+        member = zipfile.ZipInfo("train/ant/x.png")
+        member.create_system, member.external_attr = 3, (kind | 0o777) << 16
+        with zipfile.ZipFile(source, "a") as file:
+            file.writestr(member, "../../../../secret.png")
+
+    return add
+
+
+def _understate(source):
+    """Ten million bytes that the list of the zip file gives as ten."""
+    _add_zeros("train/ant/x.png", 10**7)(source)
+    content = source.read_bytes()
+    at = content.rindex(b"PK\x01\x02")
+    source.write_bytes(content[: at + 24] + struct.pack("<I", 10) + content[at + 28 :])
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (
+            _add_zeros("train/ant/x.png", 2 * 10**8),
+            r"would unpack to 200,\d+,\d+, where \d+,\d+,\d+ are allowed \(50 times",
+        ),
+        (
+            _add_one_of_many_zeros,
+            r"holds 'train/ant/x.png', of \d,\d+ bytes, which would unpack to 3,",
+        ),
+        (_add_many, r"would unpack to 41,\d+,\d+, where .* are allowed \(50 times its size, and 274,877,906,944\)"),
+        (_add_special(stat.S_IFLNK), "holds 'train/ant/x.png', a link or a device: it is not unpacked; replace it"),
+        (_add_special(stat.S_IFCHR), "holds 'train/ant/x.png', a link or a device"),
+        (_add_special(stat.S_IFIFO), "holds 'train/ant/x.png', a link or a device"),
+        (_understate, "is damaged .*: replace it"),
+    ],
+)
+def test_zip_files_that_are_traps_unpack_nothing(damage, said, folder, tmp_path):
+    source = write_zip(tmp_path / "zoo" / "a.zip", folder)
+    damage(source)
+    assert source.stat().st_size < 300_000
+    with pytest.raises(DataError, match=rf"a.zip.*{said}") as caught:
+        load("folder:zoo", "train", root=tmp_path)
+    assert "replace it" in str(caught.value) and not list((tmp_path / "downloads").rglob("*.png"))
+
+
+def test_a_zip_file_of_too_many_files_is_not_unpacked(folder, tmp_path, monkeypatch):
+    write_zip(tmp_path / "zoo" / "a.zip", folder)
+    monkeypatch.setattr(zipped, "_MOST_FILES", 24)
+    with pytest.raises(DataError, match=r"a.zip holds 25 files, where 24 are allowed: replace it"):
+        load("folder:zoo", "train", root=tmp_path)
+
+
+def test_hidden_files_are_not_unpacked(folder, tmp_path):
+    source = write_zip(tmp_path / "zoo" / "a.zip", folder)
+    for name in ("train/.ipynb_checkpoints/0.png", "train/ant/._0.png", "__MACOSX/train/ant/0.png"):
+        _add(name)(source)
+    (source.parent / "._a.zip").write_bytes(b"what a Mac adds")
+    assert load("folder:zoo", "train", root=tmp_path).info.class_names == ("ant", "bee", "cat")
+    assert len(list((tmp_path / "downloads").rglob("*.png"))) == 25
+
+
 def test_a_zip_file_may_hold_other_files_too(folder, tmp_path):
     _add("other/notes/today.txt")(write_zip(tmp_path / "zoo" / "a.zip", folder))
     assert len(load("folder:zoo", "train", root=tmp_path)) == 20
@@ -901,6 +1245,122 @@ def test_real_zipped_folders(name, train, test):
     assert available(f"folder:{name}", REAL)
     held = {split: load(f"folder:{name}", split, root=REAL, image_size=size) for split in ("train", "test")}
     assert (len(held["train"]), len(held["test"])) == (train, test) and held["train"].info.image_size == 64
+
+
+# --- fingerprints ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "files", "start"),
+    [
+        ("digits", 1, "9d37ac57"),
+        ("mnist", 4, "5c2571ce"),
+        ("fashion_mnist", 4, "0dd45651"),
+        ("cifar10", 7, "e551baf3"),
+        ("cifar100", 3, "e8172bb3"),
+    ],
+)
+def test_named_sets_have_a_constant_fingerprint_without_files(name, files, start, tmp_path):
+    found = fingerprint(name, root=tmp_path)
+    assert found["files"] == files and found["sha256"].startswith(start)
+    assert set(published.SUMS) == set(DATASETS) and not list(tmp_path.iterdir())
+
+
+def copied(folder, target, later=0):
+    shutil.copytree(folder, target)
+    for path in target.rglob("*"):
+        os.utime(path, ns=(later, later))
+    return target
+
+
+def test_the_same_images_have_the_same_fingerprint_wherever_they_are(folder, tmp_path):
+    found = fingerprint(f"folder:{folder}")
+    size = sum(file.stat().st_size for file in folder.rglob("*.png"))
+    assert found == {"sha256": found["sha256"], "files": 25, "bytes": size} and len(found["sha256"]) == 64
+    copied(folder, tmp_path / "other" / "place", later=10**18)
+    assert fingerprint("folder:place", root=tmp_path / "other") == found
+    write_zip(tmp_path / "zipped" / "a.zip", folder, "animals/")
+    assert fingerprint(f"folder:{tmp_path / 'zipped'}") == found
+    (folder / "notes.txt").write_text("is not used")
+    write_folder(folder, {"train/.hidden": 1, "other": 1})
+    assert fingerprint(f"folder:{folder}") == found
+
+
+def _swap(folder):
+    one, other = folder / "train" / "ant" / "0.png", folder / "train" / "bee" / "0.png"
+    one.rename(folder / "x"), other.rename(one), (folder / "x").rename(other)
+
+
+def _flip(folder):
+    file = folder / "test" / "bee" / "0.png"
+    state, content = file.stat(), bytearray(file.read_bytes())
+    content[-20] ^= 1
+    file.write_bytes(content)
+    os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))  # as if it had not changed
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _swap,
+        _flip,
+        lambda folder: (folder / "train" / "ant" / "0.png").unlink(),
+        lambda folder: (folder / "train" / "ant" / "0.png").rename(folder / "train" / "ant" / "00.png"),
+        lambda folder: (folder / "test").rename(folder / "val"),
+        lambda folder: write_folder(folder, {"test/ant": 1}),
+    ],
+)
+def test_other_images_have_another_fingerprint(change, folder):
+    before = fingerprint(f"folder:{folder}")
+    change(folder)
+    assert fingerprint(f"folder:{folder}") != before
+
+
+def test_a_second_call_reads_nothing(folder, tmp_path, opened):
+    found = fingerprint(f"folder:{folder}")
+    (kept,) = (tmp_path / "downloads").glob("fingerprint-*.json")
+    opened.clear()
+    assert fingerprint(f"folder:{folder}") == found and not any(file.endswith(".png") for file in opened)
+    for damage in (
+        b"",
+        b"[]",
+        b"{}",
+        b"\xff",
+        b"[" * 100_000,
+        kept.read_bytes().replace(b'"files": 25', b'"files": 24'),
+    ):
+        kept.write_bytes(damage)
+        assert fingerprint(f"folder:{folder}") == found
+    shutil.rmtree(tmp_path / "downloads")
+    (tmp_path / "downloads").write_text("in the way")  # it is not kept, then
+    assert fingerprint(f"folder:{folder}") == found
+
+
+@pytest.mark.parametrize("limit", [{"_MOST_FILES": 24}, {"_MOST_BYTES": 1000}])
+def test_of_large_folders_a_sample_is_read(folder, limit, monkeypatch, opened):
+    whole = fingerprint(f"folder:{folder}")
+    for name, value in (limit | {"_SAMPLE": 10}).items():
+        monkeypatch.setattr(fingerprints, name, value)
+    copy = copied(folder, folder.parent / "copy")
+    opened.clear()
+    found = fingerprint(f"folder:{copy}")
+    read = {Path(file).relative_to(copy) for file in opened if file.endswith(".png")}
+    assert len(read) == 10 and found == whole | {"sha256": found["sha256"], "contents_of": 10}
+    _flip(copy)  # test/bee/0.png
+    assert (fingerprint(f"folder:{copy}") != found) == (Path("test/bee/0.png") in read)
+    for file in sorted(read)[:1]:
+        (copy / file).write_bytes((copy / file).read_bytes()[:-1] + b"x")
+    assert fingerprint(f"folder:{copy}") != found
+
+
+def test_missing_data_have_no_fingerprint(folder, tmp_path):
+    with pytest.raises(DataError, match=r"nowhere/train .*NASCORE_DATA"):
+        fingerprint("folder:nowhere", root=tmp_path)
+    shutil.rmtree(folder / "test")
+    with pytest.raises(DataError, match=r"animals/val .*PATH/val/<class>"):
+        fingerprint(f"folder:{folder}")
+    with pytest.raises(ConfigError, match="unknown data set 'folders'"):
+        fingerprint("folders")
 
 
 # --- streaming ------------------------------------------------------------------------------------------------------
@@ -947,7 +1407,7 @@ def test_streamed_draws_follow_the_generator(streamed):
 
 
 def test_streamed_images_differ_in_their_draws(tmp_path):
-    write_folder(tmp_path, {"train/a": 1}, size=(128, 128))
+    write_folder(tmp_path, {"train/a": 1, "train/b": 1}, size=(128, 128))
     one = load(f"folder:{tmp_path}", "train", image_size=64, resident_limit=0).subset([0] * 12)
     images, _ = everything(batches(one, 12, workers=0, generator=generator(), **STREAMING | {"cutout": 0}))
     assert len(images.flatten(1).unique(dim=0)) == 12

@@ -22,6 +22,8 @@ from nascore.data import (
     audio,
     available,
     batches,
+    fingerprint,
+    fingerprints,
     load,
     read_clip,
     spectrogram,
@@ -40,7 +42,7 @@ PLAIN = {"augment": False, "shuffle": False, "drop_last": False, "generator": No
 def elsewhere(monkeypatch, tmp_path):
     """No test reaches the developer's own data or the checkout's downloads folder."""
     monkeypatch.delenv("NASCORE_DATA", raising=False)
-    for module in (paths, zipped):
+    for module in (paths, zipped, fingerprints):
         monkeypatch.setattr(module, "downloads", lambda: tmp_path / "downloads")
 
 
@@ -126,10 +128,15 @@ def _claim_alaw(file):
     file.write_bytes(content)
 
 
-def _claim_no_rate(file):
-    content = bytearray(file.read_bytes())
-    content[24:28] = bytes(4)
-    file.write_bytes(content)
+def _claim(at, value):
+    """Write `value`, bytes, into the header."""
+
+    def claim(file):
+        content = bytearray(file.read_bytes())
+        content[at : at + len(value)] = value
+        file.write_bytes(content)
+
+    return claim
 
 
 @pytest.mark.parametrize(
@@ -139,13 +146,51 @@ def _claim_no_rate(file):
         (lambda file: file.write_bytes(b"this is no sound at all"), "RIFF"),
         (_truncate, "fewer samples than its header says"),
         (_claim_alaw, "unknown format: 6"),
-        (_claim_no_rate, "0 samples a second"),
+        (_claim(24, bytes(4)), "0 samples a second"),
+        (_claim(24, b"\xfb\xff\xff\xff"), "4,294,967,291 samples a second, which must be from 1,000 to 384,000"),
+        (_claim(24, b"\x01\0\0\0"), "1 samples a second, which must be"),
+        (_claim(22, bytes(2)), "bad # of channels"),
+        (_claim(34, bytes(2)), "bad sample width"),
+        (_claim(40, b"\xf0\xff\xff\xff"), "fewer samples than its header says"),
     ],
 )
 def test_broken_files_are_named(folder, damage, said):
     damage(folder / "bob" / "video1" / "00003.wav")
     with pytest.raises(DataError, match=rf"video1/00003.wav is not a readable recording .*{said}.*: replace or delete"):
         load(f"voices:{folder}", "train", **SMALL)
+
+
+def test_a_recording_of_days_is_named(folder, monkeypatch):
+    monkeypatch.setattr(audio, "_LONGEST", 0.5)
+    with pytest.raises(DataError, match=r"00000.wav is not a readable recording \(.* hours, of which"):
+        load(f"voices:{folder}", "train", **SMALL)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "broken link"])
+def test_what_is_no_file_is_refused_and_never_opened(folder, kind):
+    place = folder / "bob" / "x.wav"
+    os.mkfifo(place) if kind == "pipe" else place.symlink_to("nowhere")
+    with pytest.raises(DataError, match=r"bob/x.wav is no file that can be read: replace or delete it"):
+        load(f"voices:{folder}", "train", **SMALL)
+    assert not available(f"voices:{folder}")
+
+
+def test_no_link_multiplies_recordings(folder):
+    for link, target in {"back": folder, "up": "..", "all": "/"}.items():
+        (folder / "bob" / link).symlink_to(target)
+    (folder / "dan").symlink_to("bob")
+    assert len(load(f"voices:{folder}", "train", **SMALL)) == 75
+
+
+def test_the_fingerprint_is_of_the_recordings_alone(folder, tmp_path):
+    found = fingerprint(f"voices:{folder}")
+    assert found["files"] == 25 and found["bytes"] == sum(file.stat().st_size for file in folder.rglob("*.wav"))
+    zip_of(folder, tmp_path / "zips" / "talk" / "any.zip", "wav/")
+    assert fingerprint("voices:talk", root=tmp_path / "zips") == found
+    write(folder / "cy" / "video0" / "00000.wav", tone(1501, 0.52))
+    assert fingerprint(f"voices:{folder}") != found
+    with pytest.raises(DataError, match="no set of voices"):
+        fingerprint("voices:nowhere", root=tmp_path)
 
 
 def test_a_file_that_shrank_after_the_scan_is_named(folder):

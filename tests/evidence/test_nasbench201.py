@@ -2,6 +2,7 @@
 
 import gzip
 import math
+import os
 import random
 from dataclasses import dataclass
 from functools import cache
@@ -448,6 +449,20 @@ def test_damaged_files_are_named(tmp_path, spoil, said):
     path = forged(tmp_path)
     path.write_bytes(spoil(path.read_bytes()))
     with pytest.raises(DataError, match=r"nb201\.csv\.gz is no table of NAS-Bench-201 \(.*" + f"({said})"):
+        nasbench201.load_table(tmp_path)
+
+
+def test_a_table_that_would_unpack_without_end_is_refused(tmp_path):
+    path = forged(tmp_path)
+    path.write_bytes(b"".join([path.read_bytes(), *[gzip.compress(bytes(2**23))] * 1000]))  # 8 GB in 8 MB
+    with pytest.raises(DataError, match=r"nb201\.csv\.gz is no table .*more than 33,554,432 bytes.*: replace it"):
+        nasbench201.load_table(tmp_path)
+
+
+def test_a_pipe_is_no_table(tmp_path):
+    (tmp_path / "nasbench201").mkdir()
+    os.mkfifo(tmp_path / "nasbench201" / "nb201.csv.gz")
+    with pytest.raises(DataError, match="is missing"):
         nasbench201.load_table(tmp_path)
 
 

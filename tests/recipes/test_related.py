@@ -304,8 +304,8 @@ def test_selection_by_perturbation_against_a_loop_by_hand(seed):
     search = Pretended(CellSpace(nodes=3), seed)
     derivation = Perturbation(fine_tuning=2, learning_rate=0.5)
     assert derivation.genotype(search.space, {}, search) == by_hand(search, inputs=2)
-    # a decision in both cell types at once: nine edges, three nodes
-    assert search.tuned == [(2, 0.5)] * (9 + 3)
+    # between decisions in both cell types at once: nine edges, three nodes
+    assert search.tuned == [(2, 0.5)] * (9 + 3 - 1)
     assert all(mask.all() for mask in search.alive.values())  # the search stays what it was
 
 

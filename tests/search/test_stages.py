@@ -176,7 +176,7 @@ def test_a_search_in_stages_never_opens_the_test_images(monkeypatch):
 @pytest.mark.parametrize(
     ("overrides", "told"),
     [
-        ({"stages": ()}, "one stage or more"),
+        ({"stages": ()}, "stages must have at least 1 and at most 100 items"),
         ({"stages": (STAGES[1], STAGES[0]), "space__cells": 4}, "fewer and fewer operations"),
         ({"space__cells": 9}, "space__cells"),
         ({"stages": STAGES[1:], "space__cells": 4}, "4 operations and the first stage takes 3"),

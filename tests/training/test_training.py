@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from nascore import data
 from nascore.base.config import override
 from nascore.base.errors import ConfigError, GenotypeError
 from nascore.networks import PUBLISHED, BenchmarkCell
@@ -86,6 +87,14 @@ def test_batches_of_every_size_are_used():
     assert sum(len(labels) for _, labels in start(batch_size=64).train) == 200
 
 
+def test_a_last_single_image_is_trained_on_where_features_are_one_pixel():
+    training = start(network="resnet18", genotype=None, train_images=9, batch_size=4, test_images=5)
+    assert [len(labels) for _, labels in training.train] == [4, 5]
+    assert math.isfinite(training.run_epoch()["train_loss"])
+    with pytest.raises(ConfigError, match="at least 2 images to train on, not 1"):
+        start(network="lenet", genotype=None, train_images=1)
+
+
 @pytest.mark.parametrize(
     "overrides",
     [
@@ -103,6 +112,10 @@ def test_batches_of_every_size_are_used():
 def test_settings_out_of_range_are_refused(overrides):
     with pytest.raises(ConfigError):
         override(SETTINGS, **overrides)
+
+
+def test_settings_say_what_their_data_are():
+    assert SETTINGS.fingerprint(None) == data.fingerprint("digits")
 
 
 def test_a_missing_genotype_is_named():

@@ -11,8 +11,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 
-from nascore.base.arguments import Amount, Finite, Inches, checked
+from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Amount, Finite, Inches
 from nascore.figures.architectures.wiring import DrawableBlock, Sizes, complete, heights, pitch, wiring
 from nascore.figures.shared.graphs import Edge
 from nascore.figures.shared.kinds import block_name

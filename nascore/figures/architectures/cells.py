@@ -15,8 +15,9 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 from matplotlib.transforms import Bbox
 
-from nascore.base.arguments import Amount, Inches, checked
+from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Amount, Inches
 from nascore.figures.shared.kinds import cell_name
 from nascore.figures.shared.layout import Box, Drawable, Layout, Size, Sizes, layout
 from nascore.figures.shared.panels import LINE, figure_of, wrapped

@@ -6,8 +6,9 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nascore.base.arguments import Inches, checked
+from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Inches
 from nascore.figures.shared.graphs import Place
 from nascore.figures.shared.kinds import check_kinds, draw_squares, kind_entries
 from nascore.figures.shared.legends import draw_legend, legend_height, legend_rows

@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Polygon, Rectangle
 
-from nascore.base.arguments import Inches, Index, checked
+from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Inches, Index
 from nascore.figures.shared.graphs import Place
 from nascore.figures.shared.kinds import check_kinds, kind_face, kind_name
 from nascore.figures.shared.panels import LINE, Frame, draw_panels, wrapped

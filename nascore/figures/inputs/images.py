@@ -7,8 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nascore.base.arguments import Amount, Inches, checked
+from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Amount, Inches
 from nascore.figures.shared.panels import LINE, Frame, draw_panels, wrapped
 from nascore.figures.shared.style import PAGE, style
 

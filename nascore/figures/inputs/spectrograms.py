@@ -7,8 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from nascore.base.arguments import Inches, Positive, checked
+from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Inches, Positive
 from nascore.figures.shared.panels import LINE, Frame, balanced, draw_panels, outer, wrapped
 from nascore.figures.shared.style import INK, PAGE, style
 from nascore.figures.shared.ticks import ticks_up

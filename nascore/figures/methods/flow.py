@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Polygon
 from matplotlib.transforms import Bbox
 
-from nascore.base.arguments import Inches, checked
+from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Inches
 from nascore.figures.methods.routes import GAP, HEAD, TYPE, Arrow, labels, pieces, routes
 from nascore.figures.shared.graphs import Place
 from nascore.figures.shared.kinds import kind_face

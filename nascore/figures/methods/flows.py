@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyBboxPatch
 from matplotlib.transforms import Bbox
 
-from nascore.base.arguments import Inches, checked
+from nascore.base.arguments import checked
+from nascore.base.ranges import Inches
 from nascore.figures.methods.flow import Box, draw_flow
 from nascore.figures.methods.routes import Arrow
 from nascore.figures.shared.graphs import Place

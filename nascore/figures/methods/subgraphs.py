@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nascore.base.arguments import Inches, checked
+from nascore.base.arguments import checked
+from nascore.base.ranges import Inches
 from nascore.figures.architectures.blocks import block_panels, draw_block
 from nascore.figures.shared.graphs import NODE, REMOVED, Edge, Place, circle, draw_arrow, draw_node
 from nascore.figures.shared.panels import LINE, Frame, draw_panels, wrapped

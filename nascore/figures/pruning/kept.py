@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from nascore.base.arguments import Amount, Inches, checked
+from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Amount, Inches
 from nascore.figures.shared.graphs import Place
 from nascore.figures.shared.kinds import check_kinds
 from nascore.figures.shared.legends import draw_legend, legend_height, legend_rows

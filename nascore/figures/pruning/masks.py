@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from nascore.base.arguments import Inches, checked
+from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Inches
 from nascore.figures.shared.frames import check_columns, check_once
 from nascore.figures.shared.kinds import check_kinds, kind_name
 from nascore.figures.shared.legends import draw_legend, legend_height, legend_rows

@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from nascore.base.arguments import Inches, checked
+from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Inches
 from nascore.figures.shared.frames import check_columns
 from nascore.figures.shared.legends import Rows, draw_legend, legend_height, legend_rows
 from nascore.figures.shared.panels import LINE, Frame, draw_panels, titles, wrapped

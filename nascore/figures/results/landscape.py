@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from nascore.base.arguments import Inches, checked
+from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Inches
 from nascore.figures.shared.frames import check_columns
 from nascore.figures.shared.panels import figure_of
 from nascore.figures.shared.style import FIXED, INK, PAGE, SERIES_COLOURS, style, text_width

@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from nascore.base.arguments import Amount, Inches, checked
+from nascore.base.arguments import checked
+from nascore.base.ranges import Amount, Inches
 from nascore.figures.shared.frames import check_columns
 from nascore.figures.shared.names import name_ends
 from nascore.figures.shared.style import COLUMN, INK, SERIES_COLOURS, SERIES_LINES, style

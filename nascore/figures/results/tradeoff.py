@@ -13,8 +13,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, ScalarFormatter
 from matplotlib.transforms import ScaledTranslation
 
-from nascore.base.arguments import Inches, checked
+from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Inches
 from nascore.figures.results.curves import metric_label
 from nascore.figures.shared.frames import check_columns
 from nascore.figures.shared.panels import figure_of, wrapped

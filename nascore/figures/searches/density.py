@@ -9,8 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from nascore.base.arguments import Finite, Inches, checked
+from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Finite, Inches
 from nascore.figures.shared.frames import check_columns
 from nascore.figures.shared.style import INK, PAGE, operation_look, style
 from nascore.figures.shared.ticks import ticks_across

@@ -8,8 +8,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nascore.base.arguments import Inches, Index, checked
+from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Inches, Index
 from nascore.figures.searches.bundles import draw_kept, draw_strands, operations_of
 from nascore.figures.searches.weights import weights_of
 from nascore.figures.shared.frames import check_columns

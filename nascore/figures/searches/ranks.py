@@ -9,8 +9,9 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from nascore.base.arguments import Inches, checked
+from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Inches
 from nascore.figures.shared.frames import check_columns, check_once
 from nascore.figures.shared.legends import draw_legend, legend_height, legend_rows
 from nascore.figures.shared.panels import LINE, Frame, balanced, draw_panels, wrapped

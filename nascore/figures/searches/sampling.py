@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
-from nascore.base.arguments import Inches, Index, checked
+from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Inches, Index
 from nascore.figures.shared.frames import check_columns, check_once
 from nascore.figures.shared.graphs import NODE, Edge, Place, circle, draw_arrow, draw_node, draw_nodes
 from nascore.figures.shared.layout import Size, Track

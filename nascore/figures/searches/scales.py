@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from nascore.base.arguments import Inches, Index, checked
+from nascore.base.arguments import checked
+from nascore.base.ranges import Inches, Rest
 from nascore.figures.architectures.blocks import FROM_INPUT
 from nascore.figures.architectures.wiring import DrawableBlock
 from nascore.figures.searches.weights import weights_of
@@ -21,7 +22,7 @@ _LINE, _PALE = 0.7, 0.75  # points; how opaque
 
 @checked
 def draw_scales(
-    weights: pd.DataFrame, cell: str, block: DrawableBlock, *, warm_up: Index = 0, width: Inches = PAGE
+    weights: pd.DataFrame, cell: str, block: DrawableBlock, *, warm_up: Rest = 0, width: Inches = PAGE
 ) -> Figure:
     """Draw how the scales of one type of block evolve, connections grouped by the level that they lead to.
 

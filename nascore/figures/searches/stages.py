@@ -7,7 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nascore.base.arguments import Inches, checked
+from nascore.base.arguments import checked
+from nascore.base.ranges import Inches
 from nascore.figures.searches.bundles import draw_kept, draw_strands, operations_of, write_on
 from nascore.figures.searches.weights import weights_of
 from nascore.figures.shared.graphs import NODE, Edge, Place, circle, draw_arrow, draw_nodes

@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from nascore.base.arguments import Inches, checked
+from nascore.base.arguments import checked
+from nascore.base.ranges import Inches
 from nascore.figures.shared.frames import check_columns
 from nascore.figures.shared.layout import spread
 from nascore.figures.shared.style import COLUMN, INK, style, text_width

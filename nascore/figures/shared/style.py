@@ -12,7 +12,8 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import PlaceHolderLayoutEngine
 from matplotlib.textpath import TextPath
 
-from nascore.base.arguments import Index, checked
+from nascore.base.arguments import checked
+from nascore.base.ranges import Index
 
 COLUMN = 3.3  # inches: the width of one column of a printed page
 PAGE = 6.9  # inches: the width of both

@@ -5,7 +5,7 @@ One new answer, a relaxation: the auxiliary skip is the skip connection itself, 
 
 from typing import ClassVar
 
-from nascore.base import override
+from nascore.base import override, ranges
 from nascore.recipes import Recipe, darts
 from nascore.relaxations import ANYWHERE, EdgeWeights, Softmax
 
@@ -16,13 +16,10 @@ class AuxiliarySkip(Softmax):
     Strengths are without it: it is no part of what is derived.
     """
 
-    beta: float = 1.0
+    beta: ranges.NonNegative = 1.0
 
     anneals: ClassVar[bool] = True
     outruns_statistics: ClassVar[bool] = True  # the last epoch is trained with some of beta, and validated without
-
-    def validate(self):
-        self.require(self.beta >= 0, "beta", "at least 0")
 
     def objection(self, search):
         if "skip_connect" not in search.space.operations:

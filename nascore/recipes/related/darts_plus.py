@@ -3,7 +3,7 @@
 One new answer, a stop.
 """
 
-from nascore.base import override
+from nascore.base import override, ranges
 from nascore.derivation import StrongestEdges
 from nascore.pruning import Stop
 from nascore.recipes import Recipe, darts
@@ -12,11 +12,8 @@ from nascore.recipes import Recipe, darts
 class TooManySkips(Stop):
     """The search ends once a normal cell, derived now, has `skips` skip connections or more: its first criterion."""
 
-    skips: int = 2
+    skips: ranges.Count = 2
     derivation: StrongestEdges = StrongestEdges()
-
-    def validate(self):
-        self.require(self.skips >= 1, "skips", "at least 1")
 
     def objection(self, search):
         if "skip_connect" not in search.space.operations:

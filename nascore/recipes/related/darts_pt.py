@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import torch
 
-from nascore.base import override
+from nascore.base import override, ranges
 from nascore.derivation import Derivation
 from nascore.recipes import Recipe, darts
 
@@ -17,12 +17,12 @@ from nascore.recipes import Recipe, darts
 class Perturbation(Derivation):
     """Edge by edge, in random order, the operation stays without which the supernet's accuracy on held-out images is
     lowest. Then, node by node, edges go one at a time, each time that without which it is highest, until `inputs` stay.
-    After each decision, one in every cell type, the supernet is trained on for `fine_tuning` epochs.
+    Between decisions, one in every cell type, the supernet is trained on for `fine_tuning` epochs.
     """
 
-    inputs: int = 2
-    fine_tuning: int = 10  # code
-    learning_rate: float = 0.0025  # code: a tenth of the search's, from which it falls
+    inputs: ranges.Count = 2
+    fine_tuning: ranges.Rest = 10  # code
+    learning_rate: ranges.Rate = 0.0025  # code: a tenth of the search's, from which it falls
 
     needs_search: ClassVar[bool] = True
 
@@ -31,6 +31,8 @@ class Perturbation(Derivation):
         edges, usable = space.edges(), torch.tensor([name != "none" for name in space.operations])
         orders = {kind: torch.randperm(len(edges), generator=search.draws).tolist() for kind in alive}
         for turn in range(len(edges)):
+            if turn > 0:
+                self.tune(search, alive)
             for kind, mask in alive.items():
                 edge = orders[kind][turn]
                 trials = [(edge, at) for at in (mask[edge] & usable).nonzero().flatten().tolist()]
@@ -38,9 +40,9 @@ class Perturbation(Derivation):
                 mask[edge] = False
                 for _, at in missed[:1]:
                     mask[edge, at] = True
-            self.tune(search, alive)
         nodes = sorted({target for _, target in edges})
         for turn in torch.randperm(len(nodes), generator=search.draws).tolist():
+            self.tune(search, alive)
             for kind, mask in alive.items():
                 into = [at for at, (_, target) in enumerate(edges) if target == nodes[turn] and mask[at].any()]
                 while len(into) > self.inputs:
@@ -48,7 +50,6 @@ class Perturbation(Derivation):
                     spared, _ = self.by_accuracy_without(search, alive, kind, trials)[-1]
                     mask[spared] = False
                     into.remove(spared)
-            self.tune(search, alive)
         return super().genotype(space, {kind: mask.float() for kind, mask in alive.items()})
 
     def by_accuracy_without(self, search, alive, kind, trials):

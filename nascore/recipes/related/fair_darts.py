@@ -5,7 +5,7 @@ Two new answers and a variation of a third. Numbers are those of its public code
 
 from typing import ClassVar
 
-from nascore.base import override
+from nascore.base import override, ranges
 from nascore.derivation import StrongestEdges
 from nascore.optimization import Penalty
 from nascore.recipes import Recipe, darts
@@ -24,10 +24,7 @@ class Sigmoid(Relaxation):
 class ZeroOneLoss(Penalty):
     """-`factor` times the mean of (w - 1/2)^2 over all weights w: smallest where all are 0 or 1."""
 
-    factor: float = 10.0  # code
-
-    def validate(self):
-        self.require(self.factor >= 0, "factor", "at least 0")
+    factor: ranges.NonNegative = 10.0  # code
 
     def value(self, cells):
         distances = [(cell.weights - 0.5).square()[cell.alive] for cell in cells.values()]
@@ -37,7 +34,7 @@ class ZeroOneLoss(Penalty):
 class AboveThreshold(StrongestEdges):
     """`StrongestEdges` of the operations whose weight is above `threshold`: there may be fewer of them, or none."""
 
-    threshold: float = 0.85  # code
+    threshold: ranges.Probability = 0.85  # code
 
     def scores(self, space, strengths):
         scores = super().scores(space, strengths)

@@ -4,12 +4,13 @@ A space whose mixed operations leave channels alone, and a relaxation with a par
 public code ("code").
 """
 
-from functools import partial
+from functools import cache, partial
+from typing import Annotated
 
 import torch
 from torch.nn import functional as F
 
-from nascore.base import override
+from nascore.base import override, ranges
 from nascore.recipes import Recipe, darts
 from nascore.relaxations import ANYWHERE, EdgeWeights, Softmax
 from nascore.spaces import CellSpace
@@ -42,28 +43,34 @@ class PartialCell(FastSearchCell):
 class PartialCellSpace(CellSpace):
     """The DARTS space, its mixed operations on 1/`parts` of the channels (the paper's K)."""
 
-    parts: int = 4
+    parts: Annotated[int, ranges.Range(2, 4096)] = 4
 
     def validate(self):
         super().validate()
-        self.require(self.parts >= 2 and self.channels % (2 * self.parts) == 0, "parts", "2 or more, of even width")
+        self.require(self.channels % (2 * self.parts) == 0, "parts", "of even width")
 
     def supernet(self, in_channels, classes):
         return FastCellSupernet(self, in_channels, classes, cell=partial(PartialCell, parts=self.parts))
 
 
+@cache  # a recorded step on a GPU may copy nothing there
+def into_other_nodes(edges, device):
+    targets = torch.tensor([target for _, target in edges], device=device)
+    return targets[:, None] != targets
+
+
 class EdgeNormalised(Softmax):
     """softmax(alpha) of each edge, times the softmax of beta over the edges into the same node."""
 
-    beta_std: float = 1e-3  # code
+    beta_std: ranges.NonNegative = 1e-3  # code
 
     def parameters(self, context, generator):
         return {"beta": self.beta_std * torch.randn(len(context.edges), 1, generator=generator)}
 
     def edges(self, context):
-        beta, targets = context.own["beta"][:, 0], torch.tensor([target for _, target in context.edges])
-        same = (targets[:, None] == targets).to(beta.device)
-        return beta.expand(len(beta), -1).masked_fill(~same, -torch.inf).softmax(dim=1).diagonal()
+        beta = context.own["beta"][:, 0]
+        apart = into_other_nodes(context.edges, beta.device)
+        return beta.expand(len(beta), -1).masked_fill(apart, -torch.inf).softmax(dim=1).diagonal()
 
     def strengths(self, alpha, alive, context=ANYWHERE):
         return super().strengths(alpha, alive) * self.edges(context)[:, None]
