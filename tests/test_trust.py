@@ -335,6 +335,14 @@ def test_a_checkpoint_that_lacks_something_is_set_aside(tmp_path, monkeypatch, f
     assert ["is damaged" in str(warning.message) for warning in seen] == [True, True]
 
 
+def test_a_folder_in_an_old_checkpoints_place_is_removed(tmp_path, monkeypatch, finished):
+    folder = interrupted(monkeypatch, tmp_path)
+    (folder / "checkpoint-00000-0123456789abcdef.pt").mkdir()
+    (folder / "checkpoint-00000-0123456789abcdef.pt" / "file").write_text("in it")
+    assert same(compute(tmp_path), finished)
+    assert not list(folder.glob("checkpoint-*"))
+
+
 def test_a_checkpoint_whose_state_does_not_fit_is_told(tmp_path, monkeypatch):
     folder = interrupted(monkeypatch, tmp_path)
     [path] = folder.glob("checkpoint-*.pt")

@@ -104,7 +104,7 @@ class RunFolder:
         content = _to_bytes(state)
         self.write(f"checkpoint-{task.epoch:05d}-{sha256(content)[:16]}.pt", content)
         for old in self.checkpoints()[:-2]:
-            old.unlink()
+            _remove(old)
 
     def restore(self, task: Task) -> list[dict[str, float]]:
         """Bring `task` to the newest sound checkpoint; returns the history up to there.
@@ -197,8 +197,13 @@ def leftovers(folder: Path) -> list[Path]:
 def sweep(folder: Path) -> None:
     """Remove what was left over; the caller holds the folder's lock."""
     for path in leftovers(folder):
-        with contextlib.suppress(OSError):
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    """Remove whatever has that name; where that cannot be, it stays, which harms nothing."""
+    with contextlib.suppress(OSError):
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 @contextlib.contextmanager
