@@ -409,6 +409,9 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
         compute("dropout", tmp_path, learning_rate=1e20, gradient_clip=1e20)
 
 
+SEEDS = "at least 0 and at most 18446744073709551615 (what torch's generators take)"
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -418,20 +421,26 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
         ({"epochs": "3"}, "epochs must be int, not '3'"),
         ({"augment": "true"}, "augment must be bool, not 'true'"),
         ({"relaxation": "softmax"}, "relaxation must be Relaxation"),
-        ({"seed": -1}, "seed must be a whole number"),
-        ({"seed": "0"}, "seed must be a whole number"),
-        ({"seed": True}, "seed must be a whole number"),
-        ({"seed": 1.0}, "seed must be a whole number"),
-        ({"seed": 2**64}, "seed must be a whole number from 0 to 18446744073709551615 (2**64 - 1), not 184"),
+        (
+            {"seed": -1},
+            f"run: seed must be {SEEDS}, not -1",
+        ),
+        ({"seed": "0"}, "run: seed must be int, not '0' (str); allowed: at least 0 and at most"),
+        ({"seed": True}, "run: seed must be int, not True (bool); allowed: at least 0 and at most"),
+        ({"seed": 1.0}, "run: seed must be int, not 1.0 (float); allowed: at least 0 and at most"),
+        (
+            {"seed": 2**64},
+            f"run: seed must be {SEEDS}, not 184",
+        ),
         ({"device": "gpu"}, "unknown device 'gpu'"),
         ({"device": 0}, "device must be a name such as 'cpu' or 'cuda:1', not 0"),
-        ({"root": 3}, "root must be a folder's path or None, not 3"),
-        ({"data_root": 3}, "data_root must be a folder's path or None, not 3"),
-        ({"wait": "long"}, "wait must be a number of seconds from 0 on, not 'long'"),
-        ({"wait": -1}, "wait must be a number of seconds from 0 on, not -1"),
-        ({"wait": float("nan")}, "wait must be a number of seconds from 0 on, not nan"),
-        ({"after": 3}, "after must be a finished run, the path of its folder, or None, not 3"),
-        ({"recipe": None}, "recipe must be a Recipe or the name of one, not None"),
+        ({"root": 3}, "run: root must be str | Path | None, not 3 (int)"),
+        ({"data_root": 3}, "run: data_root must be str | Path | None, not 3 (int)"),
+        ({"wait": "long"}, "run: wait must be float, not 'long' (str); allowed: at least 0 (seconds)"),
+        ({"wait": -1}, "run: wait must be at least 0 (seconds), not -1"),
+        ({"wait": float("nan")}, "at least 0 (seconds), not nan"),
+        ({"after": 3}, "run: after must be Run | str | Path | None, not 3 (int)"),
+        ({"recipe": None}, "run: recipe must be Recipe | str, not None (NoneType)"),
         ({"recipe": "retraining", "genotype": "darts_v3"}, "unknown genotype 'darts_v3': did you mean 'DARTS_V"),
         ({"dataset": "digit"}, "digit"),
     ],

@@ -27,19 +27,14 @@ def checked(given: Checked, error: type[NascoreError] = ConfigError) -> Checked:
     if isinstance(given, type):
         given.__init__ = checked(given.__init__, error)  # type: ignore[misc]  # of this very class
         return given
-    signature, name = inspect.signature(given), given.__qualname__.removesuffix(".__init__")
-    hints = functools.cache(lambda: typing.get_type_hints(given, include_extras=True))
 
     @functools.wraps(given)
     def call(*args: Any, **kwargs: Any) -> Any:
-        bound = signature.bind(*args, **kwargs)
         try:
-            for parameter in bound.arguments.keys() & hints().keys():
-                hint = _whole(hints()[parameter], signature.parameters[parameter].kind)
-                bound.arguments[parameter] = conform(bound.arguments[parameter], hint, f"{name}: {parameter}")
+            found = bound(given, *args, **kwargs)
         except ConfigError as wrong:
             raise error(str(wrong)) from wrong.__cause__
-        return given(*bound.args, **bound.kwargs)
+        return given(*found.args, **found.kwargs)
 
     return typing.cast(Checked, call)
 
@@ -47,6 +42,24 @@ def checked(given: Checked, error: type[NascoreError] = ConfigError) -> Checked:
 def checked_genotype(given: Checked) -> Checked:
     """`checked`, for genotypes and what reads them: wrong arguments are a `GenotypeError`."""
     return checked(given, GenotypeError)
+
+
+def bound(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> inspect.BoundArguments:
+    """The arguments of a call of `function`, checked, as they are handed to it."""
+    signature, hints = _annotated(function)
+    found, name = signature.bind(*args, **kwargs), function.__qualname__.removesuffix(".__init__")
+    for parameter in found.arguments.keys() & hints.keys():
+        found.arguments[parameter] = conform(found.arguments[parameter], hints[parameter], f"{name}: {parameter}")
+    return found
+
+
+@functools.cache
+def _annotated(function: Callable[..., Any]) -> tuple[inspect.Signature, dict[str, Any]]:
+    """Read when it is first called: annotations may name what is defined below it."""
+    signature, hints = inspect.signature(function), typing.get_type_hints(function, include_extras=True)
+    return signature, {
+        name: _whole(hints[name], parameter.kind) for name, parameter in signature.parameters.items() if name in hints
+    }
 
 
 def _whole(hint: Any, kind: Any) -> Any:

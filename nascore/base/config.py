@@ -18,6 +18,7 @@ from nascore.base.errors import ConfigError, shortened
 
 
 @typing.dataclass_transform(frozen_default=True, kw_only_default=True)
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """Base of all settings: every subclass is a frozen dataclass of keyword-only fields.
 
@@ -28,9 +29,6 @@ class Settings:
     Python's, and text given for a type that has a `from_text`, as genotypes have, into what that makes of it, so that
     equal settings have equal hashes. Raises `ConfigError` naming the field.
     """
-
-    if typing.TYPE_CHECKING:  # which every subclass gets from `dataclass`
-        __dataclass_fields__: typing.ClassVar[dict[str, dataclasses.Field[Any]]]
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)

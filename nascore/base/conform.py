@@ -127,7 +127,7 @@ def _conform_items(value: Any, kind: Any, of: tuple[Any, ...], hint: Any, where:
             conform(key, of[0], f"a key of {where}"): conform(item, of[1], f"{where}[{shortened(key)}]")
             for key, item in value.items()
         }
-    quick = isinstance(of[0], type) and of[0] not in (int, float)  # which have no range
+    quick = isinstance(of[0], type) and of[0] not in (int, float, Any)  # and has no range
     if not isinstance(value, Collection) or (quick and all(_is_a(item, of[0]) for item in value)):
         return value
     items = [conform(item, of[0], f"{where}[{i}]") for i, item in enumerate(value)]

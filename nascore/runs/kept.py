@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from nascore.base import paths
+from nascore.base.arguments import checked
 from nascore.base.errors import RunError
 from nascore.base.files import atomic_write
 from nascore.records.record import RESULT, WEIGHTS, Run, load_run
@@ -10,6 +11,7 @@ from nascore.records.record import RESULT, WEIGHTS, Run, load_run
 MAX_COMMITTED = 200 * 1024  # bytes of one committed record
 
 
+@checked
 def keep(finished: Run) -> Path:
     """Copy a finished run's record, without weights, to the project's committed records; returns its folder there.
 

@@ -1,6 +1,7 @@
 """Many runs side by side, in processes."""
 
 import contextlib
+import inspect
 import io
 import multiprocessing
 import os
@@ -13,9 +14,12 @@ import torch
 from tqdm import tqdm
 
 from nascore.base import sources
+from nascore.base.arguments import bound, checked
 from nascore.base.config import to_dict
+from nascore.base.conform import conform
 from nascore.base.errors import ConfigError, NascoreError, shortened
 from nascore.base.processes import check_alone
+from nascore.base.ranges import Processors
 from nascore.recipes.recipe import Recipe
 from nascore.recipes.registry import find
 from nascore.records.record import Run
@@ -25,16 +29,16 @@ from nascore.runs.one import run
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 VARIABLE = "NASCORE_WORKERS"  # the environment variable that says how many, unless it is said
 
-_IDENTITY = ("recipe", "profile", "seed", "fresh", "recompute", "after", "root", "data_root")
-_ELSEWHERE = ("device", "wait", "threads", "progress")
+_ASKED = inspect.signature(ask).parameters.keys()
 
 
+@checked
 def run_many(
     recipes: Iterable[Recipe | str | Mapping[str, Any]],
     profile: str = "demo",
     *,
     seeds: Iterable[int] = (0,),
-    workers: int | None = None,
+    workers: Processors | None = None,
     progress: bool = True,
     **arguments: Any,
 ) -> list[Run]:
@@ -77,19 +81,17 @@ def _requests(given: Any, profile: str, seeds: list[int], arguments: dict[str, A
 
 
 def _asked(request: dict[str, Any]) -> Asked:
-    given = {"fresh": False, "recompute": False, "after": None, "root": None, "data_root": None} | request
-    overrides = {name: value for name, value in request.items() if name not in (*_IDENTITY, *_ELSEWHERE)}
     with _naming(request):
-        return ask(**{name: given[name] for name in _IDENTITY}, overrides=overrides)
+        given = bound(run, **request)
+        given.apply_defaults()
+        return ask(**{name: value for name, value in given.arguments.items() if name in _ASKED})
 
 
 def _workers(given: int | None) -> int:
     said = os.environ.get(VARIABLE, "")
-    if given is None:
-        given = int(said) if said.isdecimal() else 1 if torch.cuda.is_available() else CORES
-    if type(given) is not int or given < 1:
-        raise ConfigError(f"workers must be a whole number from 1 on, or None, not {shortened(given)}")
-    return given
+    if given is None and said.isdecimal():
+        given = conform(int(said), Processors, VARIABLE)
+    return given or (1 if torch.cuda.is_available() else CORES)
 
 
 def _is_of_a_notebook(asked: Asked) -> bool:

@@ -11,40 +11,44 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from tqdm import tqdm
 
 from nascore.base import paths
+from nascore.base.arguments import checked
 from nascore.base.errors import RunError
 from nascore.base.processes import join, team
+from nascore.base.ranges import Processors, Seconds, Seed
 from nascore.recipes.recipe import Recipe
 from nascore.records.checkpoints import RunFolder, Task, leftovers, locked, sweep
 from nascore.records.environment import find_device, seeded
 from nascore.records.journal import Call, note
 from nascore.records.record import REPLACED, Run, is_finished, load_run
-from nascore.runs.asked import ask, require
+from nascore.runs.asked import ask
 
-MAX_THREADS = 1024
 SMALL = ("smoke", "demo")  # the profiles whose steps are too small to be shared out
+
+Device = Annotated[str | torch.device, "a name such as 'cpu' or 'cuda:1'"]
 
 _COMPUTING = threading.RLock()
 
 
+@checked
 def run(
     recipe: Recipe | str,
     profile: str = "demo",
     *,
-    seed: int = 0,
-    device: str | torch.device = "auto",
+    seed: Seed = 0,
+    device: Device = "auto",
     fresh: bool | Collection[int] = False,
     recompute: bool = False,
     after: Run | str | Path | None = None,
     root: str | Path | None = None,
     data_root: str | Path | None = None,
-    wait: float = 3600.0,
-    threads: int | None = None,
+    wait: Seconds = 3600.0,
+    threads: Processors | None = None,
     progress: bool = True,
     **overrides: Any,
 ) -> Run:
@@ -78,7 +82,6 @@ def run(
     or broken data, and `RunError` where the run cannot go on: another process computes it, the loss is no longer
     finite, the disk is full, `after` is no finished run.
     """
-    _check_arguments(device, wait, threads)
     asked = ask(recipe, profile, seed, fresh, recompute, after, root, data_root, overrides)
     folder, found = asked.folder, asked.found
     if found is None or team().size > 1:  # a record is read whatever device was asked for
@@ -106,14 +109,6 @@ def run(
         source = "computed" if not found else "loaded" if found == folder else "committed"
         note(Call(run.name, run.recipe, run.profile, run.seed, str(run.path), source, run.seconds))
     return run
-
-
-def _check_arguments(device: Any, wait: Any, threads: Any) -> None:
-    counted = threads is None or (type(threads) is int and 1 <= threads <= MAX_THREADS)
-    number = isinstance(wait, (int, float)) and not isinstance(wait, bool) and wait >= 0  # which a NaN is not
-    require(isinstance(device, (str, torch.device)), "device", "a name such as 'cpu' or 'cuda:1'", device)
-    require(counted, "threads", f"a number from 1 to {MAX_THREADS}, or None", threads)
-    require(number, "wait", "a number of seconds from 0 on", wait)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from nascore.networks import PUBLISHED, Genotype
 
 
 @checked
-def made(cells: Cells, *more: int, kind: Literal["a", "b"] = "a", sizes: tuple[int, ...] = (), **rest: float):
+def made(cells: Amount, *more: int, kind: Literal["a", "b"] = "a", sizes: tuple[int, ...] = (), **rest: float):
     return cells, more, kind, sizes, rest
 
 
@@ -26,12 +26,12 @@ def test_what_is_near_is_turned_into_what_is_meant():
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"cells": "2"}, "made: cells must be a whole number from 1 to 10000, not '2' (str)"),
-        ({"cells": True}, "cells must be a whole number"),
-        ({"cells": 0}, "not 0 (int)"),
-        ({"cells": 2, "kind": "c"}, "made: kind must be one of 'a', 'b', not 'c' (str)"),
-        ({"cells": 2, "sizes": (1, 2.5)}, "made: sizes[1] must be a whole number, not 2.5 (float)"),
-        ({"cells": 2, "x": "1"}, "made: rest['x'] must be a number, not '1' (str)"),
+        ({"cells": "2"}, "made: cells must be int, not '2' (str); allowed: at least 1 and at most 10000"),
+        ({"cells": True}, "cells must be int, not True (bool)"),
+        ({"cells": 0}, "made: cells must be at least 1 and at most 10000, not 0"),
+        ({"cells": 2, "kind": "c"}, "made: kind must be one of 'a', 'b', not 'c'"),
+        ({"cells": 2, "sizes": (1, 2.5)}, "made: sizes[1] must be int, not 2.5 (float)"),
+        ({"cells": 2, "x": "1"}, "made: rest['x'] must be float, not '1' (str)"),
     ],
 )
 def test_errors_name_the_function_the_parameter_and_the_value(given, said):

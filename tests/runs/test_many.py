@@ -65,11 +65,11 @@ def test_what_only_this_process_knows_is_computed_here(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"workers": 0}, "workers must be a whole number from 1 on"),
-        ({"workers": "2"}, "workers must be a whole number from 1 on"),
+        ({"workers": 0}, "run_many: workers must be at least 1 and at most 1024, not 0"),
+        ({"workers": "2"}, r"workers must be int \| None, not '2' \(str\); allowed: at least 1"),
         ({"recipes": [{"seed": 1}]}, "mappings that have a 'recipe'"),
         ({"recipes": ["dart"]}, "did you mean 'darts'"),
-        ({"seeds": [-1]}, "retraining, seed -1: seed must be a whole number"),
+        ({"seeds": [-1]}, "retraining, seed -1: run: seed must be at least 0 and at most"),
     ],
 )
 def test_wrong_arguments_are_named(changes, said, tmp_path):
