@@ -1,7 +1,8 @@
 """Arguments, checked against annotations: what is taken, what is made of it, and what errors say."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Literal
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Annotated, Any, Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import pytest
@@ -62,3 +63,49 @@ def test_wrong_values(value, hint):
 def test_what_can_be_read_once_is_not_read():
     items = iter([1, 2])
     assert conform(items, Iterable[int], "here") is items and list(items) == [1, 2]
+
+
+@runtime_checkable
+class Sized(Protocol):
+    def __len__(self) -> int: ...
+
+
+Bounded = TypeVar("Bounded", bound=Sized)
+
+
+@pytest.mark.parametrize(
+    ("value", "hint", "said"),
+    [
+        ({"a": 0}, Mapping[str, Amount], "here['a'] must be at least 1 and at most 10000, not 0"),
+        ({1: 1}, Mapping[str, int], "a key of here must be str, not 1 (int)"),
+        ([1, 0], Sequence[Amount] | Amount, "here[1] must be at least 1 and at most 10000, not 0"),
+        (
+            "1",
+            Sequence[Amount] | None,
+            "must be Sequence[int] | None, not '1' (str); allowed: each at least 1 and at most",
+        ),
+        (3, Callable[[int], int], "here must be Callable, not 3 (int)"),
+        (str, type[int], "here must be type[int], not <class 'str'> (type)"),
+        (str, Sized, "here must be Sized, not <class 'str'> (type)"),
+        (3, Bounded, "here must be Sized, not 3 (int)"),
+        (3, Annotated[str | bytes, "the name of a thing"], "here must be the name of a thing, not 3 (int)"),
+    ],
+)
+def test_errors_of_what_only_arguments_have(value, hint, said):
+    with pytest.raises(ConfigError) as error:
+        conform(value, hint, "here")
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [(print, Callable[..., Any]), (bool, type[int]), ("ab", Bounded), (10**400, Any), (math.nan, object)],
+)
+def test_what_is_right_is_handed_on(value, hint):
+    assert conform(value, hint, "here") is value
+
+
+def test_items_are_turned_into_what_is_meant():
+    assert conform(np.arange(3), Sequence[int], "here").tolist() == [0, 1, 2]
+    found = conform({"a": [np.float32(1), 2]}, Mapping[str, Sequence[float]], "here")
+    assert found == {"a": [1.0, 2.0]} and all(type(each) is float for each in found["a"])
