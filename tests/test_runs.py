@@ -595,6 +595,13 @@ def test_every_committed_record_is_sound_and_small():
     assert total < 20 * 1024**2
 
 
+def test_every_committed_record_is_shown_and_every_shown_one_committed():
+    shown = json.loads((paths.root() / "data" / "journal.json").read_text())["demo"]
+    folders = {path.name for path in paths.committed_runs().glob("*") if path.is_dir()}
+    assert {name for names in shown.values() for name in names} == folders
+    assert set(shown) == {path.stem for path in (paths.root() / "notebooks").glob("[0-9]*.ipynb")}
+
+
 def test_the_recipes_of_darts_carry_the_published_settings():
     search, retraining = darts.SEARCH.at("paper"), darts.RETRAINING.at("paper", genotype=PUBLISHED["DARTS_V2"])
     assert (search.epochs, search.batch_size, search.learning_rate, search.weight_decay) == (50, 64, 0.025, 3e-4)
