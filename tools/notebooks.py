@@ -108,7 +108,7 @@ def tidy(notebook: nbformat.NotebookNode) -> None:
     for cell in notebook.cells:
         outputs: list[nbformat.NotebookNode] = []
         for output in cell.get("outputs", []):
-            if outputs and output.output_type == "stream" == outputs[-1].output_type and output.name == outputs[-1].name:
+            if outputs and output.output_type == "stream" and output.name == outputs[-1].get("name"):
                 outputs[-1].text += output.text
             else:
                 outputs.append(output)
