@@ -10,6 +10,7 @@ import random
 import signal
 import sys
 import time
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -127,7 +128,7 @@ def test_the_record_is_complete(undisturbed):
 def test_the_name_follows_everything_that_decides_the_result(tmp_path, monkeypatch):
     names = []
     monkeypatch.setattr(runs.one, "_compute", lambda folder, *_: names.append(folder.path.name))
-    monkeypatch.setattr(runs.one, "load_run", lambda path: None)
+    monkeypatch.setattr(runs.one, "load_run", lambda path: mock.Mock())
     for overrides in ({}, {"seed": 1}, {"learning_rate": 0.5}, {"optimization__betas": (0.9, 0.9)}):
         compute("search", tmp_path, **overrides)
     monkeypatch.setattr(identity, "RECORD_VERSION", 1000)
@@ -421,17 +422,11 @@ SEEDS = "at least 0 and at most 18446744073709551615 (what torch's generators ta
         ({"epochs": "3"}, "epochs must be int, not '3'"),
         ({"augment": "true"}, "augment must be bool, not 'true'"),
         ({"relaxation": "softmax"}, "relaxation must be Relaxation"),
-        (
-            {"seed": -1},
-            f"run: seed must be {SEEDS}, not -1",
-        ),
+        ({"seed": -1}, f"run: seed must be {SEEDS}, not -1"),
         ({"seed": "0"}, "run: seed must be int, not '0' (str); allowed: at least 0 and at most"),
         ({"seed": True}, "run: seed must be int, not True (bool); allowed: at least 0 and at most"),
         ({"seed": 1.0}, "run: seed must be int, not 1.0 (float); allowed: at least 0 and at most"),
-        (
-            {"seed": 2**64},
-            f"run: seed must be {SEEDS}, not 184",
-        ),
+        ({"seed": 2**64}, f"run: seed must be {SEEDS}, not 184"),
         ({"device": "gpu"}, "unknown device 'gpu'"),
         ({"device": 0}, "device must be a name such as 'cpu' or 'cuda:1', not 0"),
         ({"root": 3}, "run: root must be str | Path | None, not 3 (int)"),
@@ -480,7 +475,7 @@ def test_a_genotype_by_name_or_as_a_string(tmp_path):
     config = []
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(runs.one, "_compute", lambda folder, *_: config.append(folder.config))
-        patched.setattr(runs.one, "load_run", lambda path: None)
+        patched.setattr(runs.one, "load_run", lambda path: mock.Mock())
         quick(tmp_path, network="cells", genotype="DARTS_V2")
     assert config[0]["settings"]["genotype"] == PUBLISHED["DARTS_V2"].to_dict()
 
@@ -602,6 +597,13 @@ def test_every_committed_record_is_sound_and_small():
         assert not list(folder.glob("*.pt")) and np.isfinite(list(run.metrics.values())).all()
         assert run.config["record_version"] in (records.UNSEALED, records.RECORD_VERSION)
     assert total < 20 * 1024**2
+
+
+def test_every_committed_record_is_shown_and_every_shown_one_committed():
+    shown = json.loads((paths.root() / "data" / "journal.json").read_text())["demo"]
+    folders = {path.name for path in paths.committed_runs().glob("*") if path.is_dir()}
+    assert {name for names in shown.values() for name in names} == folders
+    assert set(shown) == {path.stem for path in (paths.root() / "notebooks").glob("[0-9]*.ipynb")}
 
 
 def test_the_recipes_of_darts_carry_the_published_settings():

@@ -104,7 +104,16 @@ def refresh() -> None:
 
 
 def tidy(notebook: nbformat.NotebookNode) -> None:
-    """Leave the machine's own version numbers out of the metadata."""
+    """Leave out the machine's own version numbers, and in how many pieces printed lines happened to come."""
+    for cell in notebook.cells:
+        outputs: list[nbformat.NotebookNode] = []
+        for output in cell.get("outputs", []):
+            if outputs and output.output_type == "stream" and output.name == outputs[-1].get("name"):
+                outputs[-1].text += output.text
+            else:
+                outputs.append(output)
+        if cell.cell_type == "code":
+            cell.outputs = outputs
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},

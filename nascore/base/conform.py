@@ -51,7 +51,7 @@ def conform(value: Any, hint: Any, where: str, within: Range = ANY) -> Any:
 def _words(value: Any, within: Range) -> str:
     if isinstance(value, tuple):
         return f"have {within} items"
-    return f"be {ANY} and {within}" if value not in ANY and within != ANY else f"be {within}"
+    return f"be {ANY} and {within}" if value not in ANY and str(ANY) not in str(within) else f"be {within}"
 
 
 def _unwrapped(hint: Any, within: Range = ANY) -> tuple[Any, Range]:

@@ -16,7 +16,8 @@ LARGEST = 3e38  # all but what float32 has at most: torch refuses more
 class Range:
     """Numbers from `low` to `high`, or strictly between `above` and `below`; by default all that are finite in float32.
 
-    Of a tuple it is the number of items. `why` says what an end is for, where that is not plain.
+    Of a tuple it is the number of items; NaN is in it where `nan` says so. `why` says what an end is for, where that is
+    not plain.
     """
 
     low: float = -LARGEST
@@ -25,18 +26,19 @@ class Range:
     above: float = -math.inf
     below: float = math.inf
     even: bool = False
+    nan: bool = False
     why: str = ""
 
     def __contains__(self, value: Any) -> bool:
         number = len(value) if isinstance(value, tuple) else value
         inside = self.low <= number <= self.high and self.above < number < self.below  # which neither NaN nor inf is
-        return inside and not (self.even and number % 2)
+        return (inside and not (self.even and number % 2)) or (self.nan and number != number)
 
     def __str__(self) -> str:
         ends = {"at least": self.low, "above": self.above, "at most": self.high, "below": self.below}
         said = ["even"] * self.even + [f"{word} {end}" for word, end in ends.items() if abs(end) < LARGEST]
         words = f"{self.low}" if self.low == self.high else " and ".join(said) or "finite in float32"
-        return f"{words} ({self.why})" if self.why else words
+        return words + " or NaN" * self.nan + (f" ({self.why})" if self.why else "")
 
 
 ANY = Range()
@@ -73,5 +75,6 @@ Index = Annotated[int, Range(0, 10_000)]  # of a node, an epoch, ...
 Processors = Annotated[int, Range(1, 1024)]  # threads, or processes
 Seed = Annotated[int, Range(0, 2**64 - 1, why="what torch's generators take")]
 Seconds = Annotated[float, Range(0, math.inf, why="seconds")]  # of waiting, which need not end
+Measured = Annotated[float, Range(nan=True)]  # NaN where there is no number
 Digits = Annotated[int, Range(0, 20)]
 Inches = Annotated[float, Range(0.5, 100)]

@@ -15,7 +15,7 @@ from nascore.base.arguments import checked
 from nascore.base.config import choose
 from nascore.base.errors import ConfigError, shortened
 from nascore.base.files import export, origin
-from nascore.base.ranges import Digits
+from nascore.base.ranges import Digits, Measured
 
 Kind = Literal["reported", "measured", "computed"]
 KINDS: tuple[Kind, ...] = ("reported", "measured", "computed")
@@ -50,7 +50,7 @@ def figures(paper: str) -> pd.DataFrame:
 
 
 @checked
-def mean_std(values: Iterable[float], digits: Digits = 2) -> str:
+def mean_std(values: Iterable[Measured], digits: Digits = 2) -> str:
     """Mean, sample standard deviation and number of values: "97.24 ± 0.05 (3)", or "97.24 (1)" for a single one.
 
     Raises `ConfigError` if there are none.
@@ -66,7 +66,7 @@ def mean_std(values: Iterable[float], digits: Digits = 2) -> str:
 def numbers(
     kind: Kind,
     quantity: str,
-    values: Mapping[str, float | Iterable[float]],
+    values: Mapping[str, Measured | Iterable[Measured]],
     *,
     source: str = "",
     digits: Digits = 2,

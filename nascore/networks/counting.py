@@ -31,7 +31,9 @@ def fitted_channels(
     choose("budget", name, dict.fromkeys(Count._fields))
 
     def cost(channels: int) -> int:
-        return getattr(count(make(channels), shape), name)
+        with torch.device("meta"):  # whose numbers nobody asks for
+            network = make(channels)
+        return _parameters(network) if name == "parameters" else count(network, shape).macs
 
     if cost(least) > most:
         raise ConfigError(f"{name} of {most:g} are too few: {least} channels have {cost(least)}")
@@ -59,7 +61,6 @@ def count(network: nn.Module, shape: tuple[Channels, Pixels, Pixels]) -> Count:
     of convolutions and linear layers (half of the operations that torch's flop counter counts); BatchNorm, pooling
     and additions are not counted.
     """
-    parameters = sum(p.numel() for name, p in network.named_parameters() if not name.startswith("auxiliary."))
     image = torch.zeros((1, *shape), device=next((each.device for each in network.parameters()), None))
     modes = [(module, module.training) for module in network.modules()]
     try:
@@ -68,4 +69,8 @@ def count(network: nn.Module, shape: tuple[Channels, Pixels, Pixels]) -> Count:
     finally:
         for module, training in modes:
             module.training = training
-    return Count(parameters, counter.get_total_flops() // 2)
+    return Count(_parameters(network), counter.get_total_flops() // 2)
+
+
+def _parameters(network: nn.Module) -> int:
+    return sum(p.numel() for name, p in network.named_parameters() if not name.startswith("auxiliary."))

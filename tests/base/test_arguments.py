@@ -10,7 +10,7 @@ import pytest
 from nascore.base.arguments import checked
 from nascore.base.conform import conform
 from nascore.base.errors import ConfigError
-from nascore.base.ranges import Amount, Range
+from nascore.base.ranges import Amount, Measured, Range
 from nascore.networks import PUBLISHED, Genotype
 
 
@@ -87,6 +87,7 @@ Bounded = TypeVar("Bounded", bound=Sized)
         (3, Callable[[int], int], "here must be Callable, not 3 (int)"),
         (str, type[int], "here must be type[int], not <class 'str'> (type)"),
         (str, Sized, "here must be Sized, not <class 'str'> (type)"),
+        ([math.inf], Iterable[Measured], "here[0] must be finite in float32 or NaN, not inf"),
         (3, Bounded, "here must be Sized, not 3 (int)"),
         (3, Annotated[str | bytes, "the name of a thing"], "here must be the name of a thing, not 3 (int)"),
     ],
@@ -99,7 +100,14 @@ def test_errors_of_what_only_arguments_have(value, hint, said):
 
 @pytest.mark.parametrize(
     ("value", "hint"),
-    [(print, Callable[..., Any]), (bool, type[int]), ("ab", Bounded), (10**400, Any), (math.nan, object)],
+    [
+        (print, Callable[..., Any]),
+        (bool, type[int]),
+        ("ab", Bounded),
+        (10**400, Any),
+        (math.nan, object),
+        (math.nan, Measured),
+    ],
 )
 def test_what_is_right_is_handed_on(value, hint):
     assert conform(value, hint, "here") is value

@@ -314,7 +314,7 @@ def test_the_stack_takes_any_cells_and_says_what_it_cannot_be():
     outputs = list(stack.outputs(torch.randn(2, 1, 8, 8), lambda at, x: stack.cells[at](x) + at))
     assert [tuple(out.shape) for out in outputs] == [(2, 2, 8, 8), (2, 4, 4, 4), (2, 8, 2, 2)]
     assert stack.classify(outputs[-1]).shape == (2, 3)
-    with pytest.raises(ConfigError, match="at least one cell, not 0"):
+    with pytest.raises(ConfigError, match="cells must be at least 1 and at most 200, not 0"):
         BenchmarkNetwork(BEST, cells=0)
 
 
