@@ -23,7 +23,7 @@ _HINT = (
 
 
 def load_folder(
-    path: Path, split: str, limit: int | None, image_size: int | None, resident_limit: int, fit: str
+    path: Path, split: str, limit: int | None, image_size: int | None, resident_limit: float, fit: str
 ) -> AnyDataset:
     """The split "train" or "test" of the image folder `path`; the other settings are those of `load`.
 

@@ -2,11 +2,9 @@
 
 import hashlib
 import importlib.util
-import math
 from dataclasses import replace
-from numbers import Integral, Real
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -16,7 +14,7 @@ from nascore.base.arguments import checked
 from nascore.base.config import choose
 from nascore.base.errors import ConfigError, DataError, shortened
 from nascore.base.paths import data_root
-from nascore.base.ranges import Pixels
+from nascore.base.ranges import Range
 from nascore.data import fingerprints, published
 from nascore.data.folders import folder_available, load_folder, used_files
 from nascore.data.images import FITS
@@ -38,11 +36,11 @@ def load(
     *,
     root: str | Path | None = None,
     limit: int | None = None,
-    image_size: Pixels | None = None,
-    resident_limit: int = 2 * 2**30,
+    image_size: Annotated[int, Range(1, _LARGEST, why="pixels")] | None = None,
+    resident_limit: float = 2 * 2**30,
     fit: str = "shorter",
-    clip_seconds: float = CLIP_SECONDS,
-    speakers: int | None = None,
+    clip_seconds: Annotated[float, Range(SHORTEST_CLIP)] = CLIP_SECONDS,
+    speakers: Annotated[int, Range(2)] | None = None,
 ) -> AnyDataset:
     """The split "train" or "test" of the data set `name`: one of `DATASETS`, "folder:PATH" for an image folder, or
     "voices:PATH" for recordings by speaker.
@@ -75,7 +73,6 @@ def load(
     """
     choose("split", split, {"train": None, "test": None})
     choose("fit", fit, FITS)
-    _check_numbers(limit, image_size, resident_limit, clip_seconds, speakers)
     _check_settings(name, fit, clip_seconds, speakers)
     if folder := _path(name, _FOLDER, root):
         return load_folder(folder, split, limit, image_size, resident_limit, fit)
@@ -141,27 +138,12 @@ def _info(name: str) -> Info:
     return choose("data set", name, DATASETS | {f"{prefix}PATH": None for prefix in (_FOLDER, _VOICES)})
 
 
-def _check_numbers(limit: Any, image_size: Any, resident_limit: Any, clip_seconds: Any, speakers: Any) -> None:
-    for name, value in {"limit": limit, "image_size": image_size, "speakers": speakers}.items():
-        if isinstance(value, bool) or not isinstance(value, Integral | None):
-            raise ConfigError(f"{name} must be a whole number or None, not {shortened(value)}")
-    for name, value in {"resident_limit": resident_limit, "clip_seconds": clip_seconds}.items():
-        if isinstance(value, bool) or not isinstance(value, Real):
-            raise ConfigError(f"{name} must be a number, not {shortened(value)}")
-    if image_size is not None and not 1 <= image_size <= _LARGEST:
-        raise ConfigError(f"image_size must be at least 1 pixel, and at most {_LARGEST}, not {image_size}")
-
-
 def _check_settings(name: str, fit: str, clip_seconds: float, speakers: int | None) -> None:
     """Raise `ConfigError` for what makes no sense, or not with a data set of this kind."""
     if fit != "shorter" and not str(name).startswith(_FOLDER):
         raise ConfigError(f"fit={fit!r} is for image folders, {_FOLDER}PATH, not for {name!r}")
     if (clip_seconds, speakers) != (CLIP_SECONDS, None) and not str(name).startswith(_VOICES):
         raise ConfigError(f"clip_seconds and speakers are for {_VOICES}PATH, not for {name!r}")
-    if not SHORTEST_CLIP <= clip_seconds < math.inf:
-        raise ConfigError(f"clip_seconds must be at least {SHORTEST_CLIP}, not {clip_seconds}")
-    if speakers is not None and speakers < 2:
-        raise ConfigError(f"speakers must be at least 2, not {speakers}")
 
 
 def _digits(split: str) -> tuple[Tensor, Tensor, tuple[str, ...]]:

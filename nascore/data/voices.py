@@ -46,7 +46,7 @@ def load_voices(
     split: str,
     limit: int | None,
     image_size: int | None,
-    resident_limit: int,
+    resident_limit: float,
     clip_seconds: float,
     speakers: int | None,
 ) -> AnyDataset:

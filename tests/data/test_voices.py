@@ -457,7 +457,11 @@ def test_speakers_whose_totals_are_closest(tmp_path):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        *(({"clip_seconds": value}, "must be at least 0.025") for value in (0, -1, 0.02, math.nan, math.inf)),
+        *(({"clip_seconds": value}, "clip_seconds must be at least 0.025, not ") for value in (0, -1, 0.02)),
+        *(
+            ({"clip_seconds": value}, "must be finite in float32 and at least 0.025, not ")
+            for value in (math.nan, math.inf)
+        ),
         ({"speakers": 1}, "speakers must be at least 2, not 1"),
         ({"fit": "square"}, "fit='square' is for image folders"),
     ],

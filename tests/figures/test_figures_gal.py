@@ -419,7 +419,7 @@ def test_what_are_no_spectrograms_is_an_error():
     with pytest.raises(ConfigError, match="2 spectrograms and 1 titles"):
         figures.draw_spectrograms(spectrograms(2), ["a"], seconds=3.0)
     with pytest.raises(ConfigError, match=r"spectrogram 'a' is not \(frequency, time\), but \(1, 17, 31\)"):
-        figures.draw_spectrograms([spectrograms(1)], ["a"], seconds=3.0)
+        figures.draw_spectrograms([np.stack(spectrograms(1))], ["a"], seconds=3.0)
 
 
 # networks and cells
@@ -430,8 +430,8 @@ def test_image_and_stem_of_a_network_may_say_more():
     plain = contents(figures.draw_network(TWELVE))
     assert plain == contents(figures.draw_network(TWELVE, image=("image",), stem=("stem",)))
     assert plain != contents(figures.draw_network(TWELVE, image=("image", "32 × 32")))
-    for lines in ("stem", (), ("a", "b", "c")):
-        with pytest.raises(ConfigError, match="stem is one or two lines of text"):
+    for lines, said in (("stem", r"must be Sequence\[str\]"), ((), "one or two"), (("a", "b", "c"), "one or two")):
+        with pytest.raises(ConfigError, match=f"stem.* {said}.*, not "):
             network(stem=lines)
 
 

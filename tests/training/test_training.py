@@ -91,7 +91,7 @@ def test_a_last_single_image_is_trained_on_where_features_are_one_pixel():
     training = start(network="resnet18", genotype=None, train_images=9, batch_size=4, test_images=5)
     assert [len(labels) for _, labels in training.train] == [4, 5]
     assert math.isfinite(training.run_epoch()["train_loss"])
-    with pytest.raises(ConfigError, match="at least 2 images to train on, not 1"):
+    with pytest.raises(ConfigError, match="1 of 1 images to train on, and BatchNorm needs two"):
         start(network="lenet", genotype=None, train_images=1)
 
 

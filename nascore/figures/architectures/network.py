@@ -120,7 +120,7 @@ def draw_stages_of_blocks(
 
 def _draw(kinds: Sequence[str], units: _Units, stem: Sequence[str], image: Sequence[str], width: Inches) -> Figure:
     for name, lines in (("image", image), ("stem", stem)):
-        if isinstance(lines, str) or not 1 <= len(lines) <= 2:
+        if not 1 <= len(lines) <= 2:
             raise ConfigError(f"{name} is one or two lines of text, not {lines!r}")
     blocks = _blocks(kinds, units, stem, image)
     starts = _starts(blocks, 72 * width)
