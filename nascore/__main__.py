@@ -3,6 +3,8 @@
 A recipe of one's own: `python -m nascore my_module:RECIPE`, a module in the current folder or installed.
 
 For several processes: `torchrun --nproc-per-node 8 -m nascore eoinas-imagenet --profile paper --genotype GDAS_V1`.
+
+A paper's figure or table by its number, from the committed records: `python -m nascore figure eoinas 5`.
 """
 
 import argparse
@@ -43,6 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _main(arguments: list[str] | None) -> int:
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] in (["figure"], ["table"]):
+        return _draw(arguments)
     given = _parser().parse_args(arguments)
     if given.list:
         _list()
@@ -51,6 +56,20 @@ def _main(arguments: list[str] | None) -> int:
     if nascore.base.processes.team().leads:
         for name, value in run.metrics.items():
             print(f"{name:28} {value:.6g}")
+    return 0
+
+
+def _draw(arguments: list[str]) -> int:
+    from nascore.evidence.drawn import draw
+
+    parser = _Parser(prog="python -m nascore", description="Make a figure or table of a paper from the records.")
+    parser.add_argument("kind", choices=["figure", "table"])
+    parser.add_argument("paper", help="darts_gal, sparse_darts, dso_nas, eth_thesis or eoinas")
+    parser.add_argument("number", help="as it is printed, such as 5 or A.1")
+    parser.add_argument("--root", metavar="DIR", help="the folder that gets figures/; runs/drawn unless given")
+    given = parser.parse_args(arguments)
+    for path in draw(given.paper, given.number, given.kind, given.root):
+        print(nascore.base.paths.shown(path))
     return 0
 
 
@@ -69,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--fresh", action="store_true", help="do not take a committed record")
     parser.add_argument("--recompute", action="store_true", help="take no finished run; set it aside as NAME.replaced")
     parser.add_argument("--wait", type=float, default=3600.0, metavar="S", help="seconds to wait for another process")
+    parser.add_argument("--threads", type=int, help="of the CPU; one at smoke and demo unless given")
     parser.add_argument("--root", metavar="DIR", help="the folder of run folders")
     parser.add_argument("--after", metavar="RUN", help="the folder of a finished run to go on from")
     parser.add_argument("--genotype", metavar="NAME|FILE", help="a published or NAS-Bench-201 one, or a JSON file")
@@ -113,7 +133,7 @@ def _imported(module: str, name: str) -> "Recipe":
 
 
 def _settings(given: argparse.Namespace) -> dict[str, Any]:
-    names = ("profile", "seed", "device", "fresh", "recompute", "after", "wait", "root")
+    names = ("profile", "seed", "device", "fresh", "recompute", "after", "wait", "threads", "root")
     settings = {name: getattr(given, name) for name in names}
     for name in ("after", "root", "genotype"):
         if getattr(given, name) == "":

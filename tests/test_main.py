@@ -183,3 +183,13 @@ def test_ctrl_c_in_a_process_of_its_own(tmp_path):
     assert process.returncode == 130 and "Traceback" not in error
     assert error.splitlines()[-1].startswith("nascore: interrupted; checkpoints are kept")
     assert list(tmp_path.glob("*/checkpoint-*.pt"))
+
+
+def test_a_papers_figure_by_its_number(tmp_path, capsys):
+    assert main(["figure", "sparse_darts", "5", "--root", str(tmp_path)]) == 0
+    assert "figures/demo/sparse_entmax.png" in capsys.readouterr().out
+    for wrong, said in (("50", "unknown figure of sparse_darts '50'"), ("3", "describes it nowhere")):
+        assert main(["figure", "sparse_darts", wrong]) == 2
+        assert said in capsys.readouterr().err
+    assert main(["figure", "sparse_darts"]) == 2
+    assert "--help lists all options" in capsys.readouterr().err

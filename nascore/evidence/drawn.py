@@ -6,6 +6,7 @@ from typing import Literal
 import pandas as pd
 
 from nascore.base import paths
+from nascore.base.arguments import checked
 from nascore.base.config import choose
 from nascore.base.errors import ConfigError, NascoreError
 
@@ -19,6 +20,7 @@ def drawn() -> pd.DataFrame:
     return pd.read_csv(paths.root() / "data" / "drawn.csv", dtype=str, keep_default_na=False)
 
 
+@checked
 def draw(paper: str, number: str | int | float, kind: Drawn = "figure", folder: str | Path | None = None) -> list[Path]:
     """Make one of a paper's figures or tables from the committed records, at demo: `draw("eoinas", 5)`.
 
@@ -27,7 +29,6 @@ def draw(paper: str, number: str | int | float, kind: Drawn = "figure", folder: 
     fails or leaves it out, for want of data say.
     """
     rows = drawn()
-    choose("kind", kind, {"figure": None, "table": None})
     choose("paper", paper, dict.fromkeys(rows.paper))
     there = rows[(rows.paper == paper) & (rows.kind == kind)].set_index("number")
     row = there.loc[choose(f"{kind} of {paper}", str(number), {each: each for each in there.index})]

@@ -35,7 +35,7 @@ def test_a_figure_is_made_by_its_number(tmp_path):
         (("eoinas", 50), "unknown figure of eoinas '50'.*there are 1, 2, 3"),
         (("eoina", 5), "did you mean 'eoinas'"),
         (("sparse_darts", 3), "not drawn: its text describes it nowhere"),
-        (("eoinas", 5, "picture"), "unknown kind"),
+        (("eoinas", 5, "picture"), "draw: kind must be one of"),
     ],
 )
 def test_what_is_not_there_is_told(arguments, said, tmp_path):
