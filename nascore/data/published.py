@@ -170,10 +170,10 @@ def _md5(file: Path) -> str:
 def _unpack(source: Path, target: Path, md5: str) -> None:
     """Decompress `source`; `target` appears whole and with the right sum, or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = target.with_name(f".{target.name}.{os.getpid()}")
+    handle, scratch = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     total = hashlib.md5(usedforsecurity=False)
     try:
-        with lzma.open(source) as packed, scratch.open("wb") as file:
+        with os.fdopen(handle, "wb") as file, lzma.open(source) as packed:
             while chunk := packed.read(1 << 20):
                 total.update(chunk)
                 file.write(chunk)
@@ -181,8 +181,9 @@ def _unpack(source: Path, target: Path, md5: str) -> None:
                     raise EOFError(f"more than {_MOST_BYTES:,} bytes in it, which no file of these sets has")
         if md5 != total.hexdigest():
             raise DataError(f"{shown(source)} does not hold the published {target.name}: replace it")
+        os.chmod(scratch, 0o644)
         os.replace(scratch, target)
     except (lzma.LZMAError, EOFError, MemoryError) as error:
         raise DataError(f"{shown(source)} is damaged ({error}): replace it") from error
     finally:
-        scratch.unlink(missing_ok=True)
+        Path(scratch).unlink(missing_ok=True)
