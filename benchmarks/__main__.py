@@ -1,18 +1,19 @@
 """Measure each group of alternatives against its reference (the first of the group); prints a table, saves JSON and a
 plot.
 
-`python -m benchmarks supernet`, or `stages`, or `blocks`, or `imports`, measures one of the parts.
+`python -m benchmarks supernet`, or `small`, or `stages`, or `blocks`, or `imports`, measures one of the parts.
 """
 
 import argparse
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
 import torch
 from tqdm import tqdm
 
-from benchmarks import augmentation, blocks, imports, plot, search_step, stages, supernet
+from benchmarks import augmentation, blocks, imports, plot, search_step, small, stages, supernet
 from benchmarks.timing import compare
 from nascore.base import paths
 from nascore.records.environment import environment, find_device
@@ -31,12 +32,22 @@ def main() -> None:
 
 
 def _supernet(device: torch.device) -> None:
-    steps = pd.concat([_small(device), *(_steps(device, batch) for batch in (16, 64))], ignore_index=True)
-    growth = _growth(device)
+    steps = pd.concat([_searches(device), *(_steps(device, batch) for batch in (16, 64))], ignore_index=True)
+    growth = _growth(supernet.growth(device), total=14)
     memory = {batch: supernet.memory(batch) for batch in (16, 64)} if device.type == "cpu" else {}
     _print(steps, memory, device)
     _save("bench", device, {"steps": _rows(steps), "growth": _rows(growth), "memory_mib": memory})
     plot.draw(steps[steps["what"] == "fast"], growth).savefig(RESULTS / "bench.png", dpi=200)
+
+
+def _small(device: torch.device) -> None:
+    steps = _measured(small.groups(device), rounds=7)
+    growth = _growth(small.growth(device), total=6)
+    _print(steps, {}, device)
+    for row in growth.itertuples():
+        print(f"weight step, {row.varied} {row.value:3}  {row.form:6} {row.seconds:9.4f} s")
+    _save("small", device, {"steps": _rows(steps), "growth": _rows(growth)})
+    plot.draw(steps[steps["what"] == "fast"], growth).savefig(RESULTS / "small.png", dpi=200)
 
 
 def _stages(device: torch.device) -> None:
@@ -57,7 +68,7 @@ def _imports(device: torch.device) -> None:
     _save("imports", device, {"steps": _rows(steps)})
 
 
-PARTS = {"supernet": _supernet, "stages": _stages, "blocks": _blocks, "imports": _imports}
+PARTS = {"supernet": _supernet, "small": _small, "stages": _stages, "blocks": _blocks, "imports": _imports}
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -70,7 +81,7 @@ def _save(name: str, device: torch.device, found: dict[str, Any]) -> None:
     print(f"saved {paths.shown(target)}")
 
 
-def _small(device: torch.device) -> pd.DataFrame:
+def _searches(device: torch.device) -> pd.DataFrame:
     return _measured(augmentation.groups(device) | search_step.groups(device), rounds=7)
 
 
@@ -90,9 +101,9 @@ def _measured(groups: dict[str, supernet.Calls], rounds: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _growth(device: torch.device) -> pd.DataFrame:
+def _growth(settings: Iterator[tuple[str, int, supernet.Calls]], total: int) -> pd.DataFrame:
     rows = []
-    for varied, value, calls in tqdm(supernet.growth(device), unit="setting", total=14):
+    for varied, value, calls in tqdm(settings, unit="setting", total=total):
         for form, taken in compare(calls, rounds=3).items():
             rows.append({"varied": varied, "value": value, "form": form, "seconds": taken})
     return pd.DataFrame(rows)

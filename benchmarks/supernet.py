@@ -78,6 +78,7 @@ class Steps:
         batch: int,
         space: Space = SPACE,
         relaxation: Relaxation | None = None,
+        size: int = 32,
     ):
         torch.manual_seed(0)
         architecture = space.architecture(relaxation or Softmax(), torch.Generator().manual_seed(0)).to(device)
@@ -88,7 +89,8 @@ class Steps:
         self.unrolled: Stepper = Bilevel(order=2).start(problem, optimizer, clip=5.0)
         self.problem = problem
         self.train, self.valid = (
-            (torch.randn(batch, 3, 32, 32, device=device), torch.randint(10, (batch,), device=device)) for _ in range(2)
+            (torch.randn(batch, 3, size, size, device=device), torch.randint(10, (batch,), device=device))
+            for _ in range(2)
         )
 
     def weight(self) -> None:

@@ -6,7 +6,8 @@ those of the plain form, so that either takes the other's weights.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -15,6 +16,17 @@ from nascore.relaxations.base import EdgeWeights
 from nascore.supernets.kernels import channels_last
 from nascore.supernets.plain_cells import BenchmarkSupernet, CellSupernet, SearchCell
 from nascore.supernets.sharing import State, Sum, aligned, rule_of
+from nascore.supernets.together import Bank, Form, Place, Sums, form_of
+
+
+class _Plan(NamedTuple):
+    """What is computed of a cell when a node's turn comes: operations that read states from `first` on, which are known
+    since, in banks or alone.
+    """
+
+    first: int
+    banks: list[Bank]
+    alone: list[Place]
 
 
 @checked
@@ -27,29 +39,55 @@ class FastSearchCell(SearchCell):
 
     def __init__(self, *arguments: Any, **settings: Any):
         super().__init__(*arguments, **settings)
-        self._rules = [[rule_of(module) for module in edge.candidates] for edge in self.edges]
+        self._candidates = [
+            [(module, rule_of(module), form_of(module)) for module in edge.candidates] for edge in self.edges
+        ]
+        self._planned: tuple[list[list[bool]], list[_Plan]] | None = None
 
     def forward(self, inputs: Sequence[Tensor], weights: EdgeWeights) -> Tensor:
-        states, edge = [self.state(channels_last(x)) for x in inputs], 0
+        states = [self.state(channels_last(x)) for x in inputs]
         # a row for each operation of each edge, its weight once for each channel: the scale that a BatchNorm takes
-        channels, count = states[0].x.shape[1], weights.values.numel()
-        scales = weights.values.reshape(count, 1).expand(count, channels).contiguous().unbind()
+        channels, scales = states[0].x.shape[1], weights.values.flatten()
+        by_channel = scales[:, None].expand(-1, channels).contiguous().unbind()
         assert weights.active is not None  # `Architecture` fills it in
-        active = weights.active.tolist()
-        for _ in range(self.nodes):
-            total, first = Sum(), edge
-            for state in states:
-                self._add_edge(total, state, edge, active[edge], scales)
-                edge += 1
+        banked: list[list[Tensor]] = [[] for _ in range(self.nodes)]
+        left: list[list[tuple[State, Place]]] = [[] for _ in range(self.nodes)]
+        for node, (first, banks, alone) in enumerate(self._plan(weights.active.tolist())):
+            known, sums = states[first:], Sums(self.nodes - node)
+            for place in chain(alone, *(bank.places for bank in banks if not bank.add(known, scales, sums))):
+                left[node + place.target].append((known[place.source], place))
+            for target, terms in enumerate(sums.values(), node):
+                banked[target] += terms
+            total = Sum(banked[node])
+            for state, place in sorted(left[node], key=lambda each: each[1].row):  # as the plain form draws dropout
+                place.rule(place.module, state, by_channel[place.row], total)
             summed = total.value() if total else self.nothing([state.x for state in states[: self.inputs]])
-            states.append(self.state(channels_last(self.join(summed, states, first, weights))))
+            states.append(self.state(channels_last(self.join(summed, states, self._first_edge(node), weights))))
         return self.output([state.whole for state in states])
 
-    def _add_edge(self, total: Sum, state: State, edge: int, active: list[bool], scales: tuple[Tensor, ...]) -> None:
-        rules = zip(self.edges[edge].candidates, self._rules[edge], strict=True)
-        for at, (module, rule) in enumerate(rules):
-            if active[at] and rule is not None:
-                rule(module, state, scales[edge * len(self.operations) + at], total)
+    def _first_edge(self, node: int) -> int:
+        return node * self.inputs + node * (node - 1) // 2
+
+    def _plan(self, active: list[list[bool]]) -> list[_Plan]:
+        """What to compute when, kept until other operations are active."""
+        if self._planned is None or self._planned[0] != active:
+            starts = [0, *range(self.inputs, self.inputs + self.nodes - 1)]
+            self._planned = active, [self._planned_anew(active, node, first) for node, first in enumerate(starts)]
+        return self._planned[1]
+
+    def _planned_anew(self, active: list[list[bool]], node: int, first: int) -> _Plan:
+        together: dict[Form, list[Place]] = {}
+        alone: list[Place] = []
+        for source in range(first, self.inputs + node):
+            for target in range(node, self.nodes):
+                edge = self._first_edge(target) + source
+                for at, (module, rule, form) in enumerate(self._candidates[edge]):
+                    if active[edge][at] and rule is not None:
+                        row = edge * len(self.operations) + at
+                        place = Place(module, rule, source - first, target - node, row)
+                        (alone if form is None else together.setdefault(form, [])).append(place)
+        alone += [places[0] for places in together.values() if len(places) == 1]
+        return _Plan(first, [Bank(form, places) for form, places in together.items() if len(places) > 1], alone)
 
     def state(self, x: Tensor) -> State:
         """What candidates read of a node's value, (N, channels, H, W); here all of it."""

@@ -72,7 +72,7 @@ class ConvolutionNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, scale: Tensor | None, eps: float) -> tuple[Tensor, ...]:
-        centred, mean, variance, inverse = _centre(_convolution(x, weight), eps)
+        centred, mean, variance, inverse = _centre(convolution(x, weight), eps)
         ctx.save_for_backward(x, weight, centred, inverse, scale)
         ctx.mark_non_differentiable(mean, variance)
         return centred * _by_channel(inverse if scale is None else inverse * scale), mean, variance
@@ -83,7 +83,7 @@ class ConvolutionNorm(torch.autograd.Function):
         x, weight, centred, inverse, scale = ctx.saved_tensors
         *towards, scaled, _ = ctx.needs_input_grad
         g, for_scale = _through_norm(g, centred, inverse, scale, (any(towards), scaled))
-        return *_through_convolution(g, x, weight, towards), for_scale, None
+        return *through_convolution(g, x, weight, towards), for_scale, None
 
 
 class ConvolutionNormDepthwise(torch.autograd.Function):
@@ -97,10 +97,10 @@ class ConvolutionNormDepthwise(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, depthwise: Tensor, eps: float) -> tuple[Tensor, ...]:
-        centred, mean, variance, inverse = _centre(_convolution(x, weight), eps)
+        centred, mean, variance, inverse = _centre(convolution(x, weight), eps)
         ctx.save_for_backward(x, weight, depthwise, centred, inverse)
         ctx.mark_non_differentiable(mean, variance)
-        return _convolution(_activated(centred, inverse), depthwise, len(depthwise)), mean, variance
+        return convolution(_activated(centred, inverse), depthwise, len(depthwise)), mean, variance
 
     @staticmethod
     @once_differentiable
@@ -108,11 +108,11 @@ class ConvolutionNormDepthwise(torch.autograd.Function):
         x, weight, depthwise, centred, inverse = ctx.saved_tensors
         *towards, second, _ = ctx.needs_input_grad
         activated = _activated(centred, inverse)
-        g, for_depthwise = _through_depthwise(g, activated, depthwise, (any(towards), second))
+        g, for_depthwise = through_depthwise(g, activated, depthwise, (any(towards), second))
         if any(towards):
             g = torch.ops.aten.threshold_backward(g, activated, 0)
             g = _through_norm(g, centred, inverse, None, (True, False))[0]
-        return *_through_convolution(g, x, weight, towards), for_depthwise, None
+        return *through_convolution(g, x, weight, towards), for_depthwise, None
 
 
 class Depthwise(torch.autograd.Function):
@@ -124,13 +124,13 @@ class Depthwise(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
         ctx.save_for_backward(x, weight)
-        return _convolution(x, weight, len(weight))
+        return convolution(x, weight, len(weight))
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
-        return _through_depthwise(g, x, weight, ctx.needs_input_grad)
+        return through_depthwise(g, x, weight, ctx.needs_input_grad)
 
 
 class NormShiftActivation(torch.autograd.Function):
@@ -207,8 +207,9 @@ class AddScaled(torch.autograd.Function):
         return g, g * weight if ctx.needs_input_grad[1] else None, for_weight
 
 
-def _convolution(x: Tensor, weight: Tensor, groups: int = 1) -> Tensor:
-    y = F.conv2d(x, weight, padding=weight.shape[-1] // 2, groups=groups)
+def convolution(x: Tensor, weight: Tensor, groups: int = 1, stride: tuple[int, ...] = (1, 1)) -> Tensor:
+    """One that keeps the size at stride 1, its output channels-last."""
+    y = F.conv2d(x, weight, None, stride, weight.shape[-1] // 2, 1, groups)
     return y.contiguous(memory_format=torch.channels_last)  # with one input channel it may come in another layout
 
 
@@ -242,8 +243,14 @@ def _through_norm(
     return for_x, for_scale
 
 
-def _through_convolution(
-    g: Tensor, x: Tensor, weight: Tensor, wanted: tuple[bool, ...], groups: int = 1, padding: int | None = None
+def through_convolution(
+    g: Tensor,
+    x: Tensor,
+    weight: Tensor,
+    wanted: tuple[bool, ...],
+    groups: int = 1,
+    padding: int | None = None,
+    stride: tuple[int, ...] = (1, 1),
 ) -> _Gradients:
     """The gradients of x and of the weight, as far as they are wanted. `padding` is that of the columns."""
     if not any(wanted):
@@ -251,22 +258,24 @@ def _through_convolution(
     rows, columns = (side // 2 for side in weight.shape[2:])
     sides = rows, columns if padding is None else padding
     return torch.ops.aten.convolution_backward(
-        g, x, weight, None, (1, 1), sides, (1, 1), False, (0, 0), groups, (*wanted, False)
+        g, x, weight, None, stride, sides, (1, 1), False, (0, 0), groups, (*wanted, False)
     )[:2]
 
 
-def _through_depthwise(g: Tensor, x: Tensor, weight: Tensor, wanted: tuple[bool, bool]) -> _Gradients:
-    """As `_through_convolution`; the weight's gradient of a large 5x5 convolution in two halves of three columns.
+def through_depthwise(
+    g: Tensor, x: Tensor, weight: Tensor, wanted: tuple[bool, bool], stride: tuple[int, ...] = (1, 1)
+) -> _Gradients:
+    """As `through_convolution`; the weight's gradient of a large 5x5 convolution in two halves of three columns.
 
     The CPU library has a fast weight gradient for kernels up to three columns wide, and an order of magnitude slower
     one beyond.
     """
     g, groups = g.contiguous(memory_format=torch.channels_last), len(weight)
-    if weight.shape[-1] != 5 or x.numel() < _LARGE or not wanted[1]:
-        return _through_convolution(g, x, weight, wanted, groups)
-    for_x, _ = _through_convolution(g, x, weight, (wanted[0], False), groups)
+    if weight.shape[-1] != 5 or x.numel() < _LARGE or not wanted[1] or stride != (1, 1):
+        return through_convolution(g, x, weight, wanted, groups, stride=stride)
+    for_x, _ = through_convolution(g, x, weight, (wanted[0], False), groups)
     left, right = (
-        _through_convolution(g, padded, weight[..., :3], (False, True), groups, padding=0)[1] for padded in _padded(x)
+        through_convolution(g, padded, weight[..., :3], (False, True), groups, padding=0)[1] for padded in _padded(x)
     )
     return for_x, torch.cat([left, right[..., 1:]], dim=3)
 
@@ -284,6 +293,20 @@ def _padded(x: Tensor) -> tuple[Tensor, Tensor]:
     left[..., 2:] = x
     memory[-2 * c :] = 0
     return left, right
+
+
+def to_phases(x: Tensor) -> Tensor:
+    """(N, C, H, W) with even sides -> (4 N, C, H/2, W/2), channels last."""
+    n, c, h, w = x.shape
+    x = x.permute(0, 2, 3, 1).reshape(n, h // 2, 2, w // 2, 2, c)
+    return x.permute(2, 4, 0, 1, 3, 5).reshape(4 * n, h // 2, w // 2, c).permute(0, 3, 1, 2)
+
+
+def from_phases(x: Tensor) -> Tensor:
+    """The inverse of `to_phases`."""
+    n, c, h, w = x.shape
+    x = x.permute(0, 2, 3, 1).reshape(2, 2, n // 4, h, w, c)
+    return x.permute(2, 3, 0, 4, 1, 5).reshape(n // 4, 2 * h, 2 * w, c).permute(0, 3, 1, 2)
 
 
 def _as_stored(x: Tensor) -> Tensor:

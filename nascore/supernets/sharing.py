@@ -31,8 +31,10 @@ from nascore.supernets.kernels import (
     Depthwise,
     Norm,
     follow,
+    from_phases,
     in_kernels,
     rewritten,
+    to_phases,
 )
 
 # what tells one pool from another
@@ -80,7 +82,7 @@ def _bare(module: nn.Module) -> bool:
 
 
 @computes(SeparableConvolution)
-def _separable_convolution(module: SeparableConvolution, state: "State", scale: Tensor, total: "Sum") -> None:
+def separable_convolution(module: SeparableConvolution, state: "State", scale: Tensor, total: "Sum") -> None:
     blocks = _blocks(module)
     stride = blocks[0].depthwise.stride
     first, *later = (depthwise.dilation == (2, 2) for _, depthwise, _, _ in blocks)
@@ -89,7 +91,7 @@ def _separable_convolution(module: SeparableConvolution, state: "State", scale: 
     elif not first and not any(later):
         total.add(_separable(blocks, state.relu, scale, stride))
     elif first and not any(later) and stride == (2, 2):
-        total.add(_separable(blocks, state.quarter(0), scale))
+        total.add(_separable(blocks, state.subsampled, scale))
     elif first and all(later) and stride == (1, 1) and state.even:
         total.add_in_phases(_separable(blocks, state.phases, scale))
     elif first and not any(later) and stride == (1, 1) and state.even:
@@ -147,10 +149,15 @@ class State:
     def relu(self) -> Tensor:
         return F.relu(self.x)
 
+    @property
+    def subsampled(self) -> Tensor:
+        """Every second pixel: all that a dilated convolution of stride 2 reads."""
+        return self.quarter(0)
+
     @cached_property
     def phases(self) -> Tensor:
         """The four quarter images of every second pixel, as four times the batch: dilation 2 becomes dilation 1."""
-        return _to_phases(self.relu)
+        return to_phases(self.relu)
 
     def quarter(self, shift: int) -> Tensor:
         """Every second pixel, from the first (0) or the second one on (1), as a factorized reduction reads them."""
@@ -171,17 +178,19 @@ class State:
 class Sum:
     """A node's incoming terms, summed in place; those of dilated convolutions in phases, rearranged once at the end."""
 
-    def __init__(self) -> None:
-        self._plain: Tensor | None = None
+    def __init__(self, terms: Sequence[Tensor] = ()) -> None:
+        """`terms` are summed first, and are not changed."""
+        self._plain: Tensor | None = sum(terms[1:], start=terms[0]) if terms else None
+        self._owned = len(terms) != 1
         self._phased: Tensor | None = None
 
     def add(self, term: Tensor) -> None:
-        self._plain = term if self._plain is None else self._plain.add_(term)
+        self._plain = term if self._plain is None else self._own(self._plain).add_(term)
 
     def add_scaled(self, term: Tensor, scale: Tensor) -> None:
         weight = scale[0]  # every channel has the same scale, and a number's gradient is cheaper than a vector's
         if in_kernels(term):
-            total = torch.zeros_like(term) if self._plain is None else self._plain
+            total = torch.zeros_like(term) if self._plain is None else self._own(self._plain)
             self._plain = AddScaled.apply(total, term, weight)
         else:
             self.add(term * weight)
@@ -189,12 +198,18 @@ class Sum:
     def add_in_phases(self, term: Tensor) -> None:
         self._phased = term if self._phased is None else self._phased.add_(term)
 
+    def _own(self, total: Tensor) -> Tensor:
+        """What may be changed in place."""
+        if not self._owned:
+            self._owned, total = True, total.clone()
+        return total
+
     def __bool__(self) -> bool:
         return self._plain is not None or self._phased is not None
 
     def value(self) -> Tensor:
         if self._phased is not None:
-            self.add(_from_phases(self._phased))
+            self.add(from_phases(self._phased))
             self._phased = None
         assert self._plain is not None  # a sum of nothing is False
         return self._plain
@@ -237,7 +252,7 @@ def _separable(
 
 def _dilated_separable(blocks: Sequence[_Block], phases: Tensor, scale: Tensor) -> Tensor:
     """A dilated block in phases, and the ordinary ones after it on the whole image."""
-    x = _from_phases(_separable(blocks[:1], phases, None))
+    x = from_phases(_separable(blocks[:1], phases, None))
     return _separable(blocks[1:], F.relu_(x), scale)
 
 
@@ -295,17 +310,3 @@ def _normalise(norm: Any, x: Tensor, scale: Tensor | None = None) -> Tensor:
     if norm.training and norm.track_running_stats:
         norm.num_batches_tracked.add_(1)
     return F.batch_norm(x, mean, variance, scale, None, norm.training, norm.momentum, norm.eps)
-
-
-def _to_phases(x: Tensor) -> Tensor:
-    """(N, C, H, W) with even sides -> (4 N, C, H/2, W/2), channels last."""
-    n, c, h, w = x.shape
-    x = x.permute(0, 2, 3, 1).reshape(n, h // 2, 2, w // 2, 2, c)
-    return x.permute(2, 4, 0, 1, 3, 5).reshape(4 * n, h // 2, w // 2, c).permute(0, 3, 1, 2)
-
-
-def _from_phases(x: Tensor) -> Tensor:
-    """The inverse of `_to_phases`."""
-    n, c, h, w = x.shape
-    x = x.permute(0, 2, 3, 1).reshape(2, 2, n // 4, h, w, c)
-    return x.permute(2, 3, 0, 4, 1, 5).reshape(n // 4, 2 * h, 2 * w, c).permute(0, 3, 1, 2)
