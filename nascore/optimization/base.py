@@ -93,7 +93,7 @@ class Stepper:
             settings.learning_rate,
             settings.betas,
             weight_decay=settings.weight_decay,
-            fused=on_gpu or None,
+            fused=True,
             capturable=on_gpu,
         )
 

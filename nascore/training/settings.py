@@ -111,14 +111,18 @@ class SgdSettings(Settings):
         device = parameters[0].device
         if device.type == "cuda":  # a rate on the device, so that a recorded step follows when it changes
             rate = torch.tensor(rate, device=device)
-        return torch.optim.SGD(
+        optimizer = torch.optim.SGD(
             parameters,
             rate,
             momentum=self.momentum,
             nesterov=self.nesterov,
             weight_decay=self.weight_decay,
-            fused=True if device.type == "cuda" else None,
+            fused=True,
         )
+        if self.momentum:  # a fused step wants all momenta or none, and sampled searches reach some weights late
+            for parameter in parameters:
+                optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+        return optimizer
 
     def learning_rate_at(self, epoch: int) -> float:
         """The learning rate of an epoch, counted from 0."""

@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+from torch import nn
 
 from nascore import data
 from nascore.base.config import override
@@ -10,6 +11,7 @@ from nascore.networks import PUBLISHED, BenchmarkCell
 from nascore.recipes import darts
 from nascore.training import Training, TrainingSettings
 from nascore.training.evaluation import Averages, evaluate
+from nascore.training.settings import SgdSettings
 
 SETTINGS = darts.RETRAINING.at("smoke", genotype=PUBLISHED["DARTS_V2"])
 
@@ -135,3 +137,21 @@ def test_a_genotype_may_be_given_as_text_wherever_settings_take_one():
         override(settings, genotype="DARTS_V9")
     with pytest.raises(GenotypeError, match=r"TrainingSettings\.genotype: a NAS-Bench-201 cell is written"):
         override(settings, genotype="|skip_connect~0|")
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_sgd_is_torchs_also_for_weights_that_get_their_first_gradient_late(nesterov):
+    settings = SgdSettings(epochs=3, learning_rate=0.1, weight_decay=0.01, nesterov=nesterov)
+    start = [torch.randn(5, 3, dtype=torch.float64) for _ in range(3)]
+    ours, theirs = ([nn.Parameter(value.clone()) for value in start] for _ in range(2))
+    fused = settings.optimizer(ours)
+    plain = torch.optim.SGD(theirs, 0.1, momentum=0.9, nesterov=nesterov, weight_decay=0.01)
+    for turn in range(4):
+        for at, pair in enumerate(zip(ours, theirs, strict=True)):
+            gradient = torch.randn(5, 3, dtype=torch.float64) if at <= turn else None
+            for parameter in pair:
+                parameter.grad = gradient
+        fused.step()
+        plain.step()
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-13, atol=1e-14)
