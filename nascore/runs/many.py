@@ -13,9 +13,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from nascore.base import sources
 from nascore.base.arguments import bound, checked
-from nascore.base.config import to_dict
 from nascore.base.conform import conform
 from nascore.base.errors import ConfigError, NascoreError, shortened
 from nascore.base.processes import check_alone
@@ -96,7 +94,8 @@ def _workers(given: int | None) -> int:
 
 def _is_of_a_notebook(asked: Asked) -> bool:
     """Whether its code is known to this process alone."""
-    return bool(sources.registered) or "'__main__:" in repr(to_dict(asked.settings))
+    config = asked.identity.config()
+    return "operations" in config or "'__main__:" in repr(config["settings"])
 
 
 def _compute(requests: list[dict[str, Any]], workers: int, progress: bool) -> None:
