@@ -310,8 +310,9 @@ def test_what_a_killed_process_left_is_swept(tmp_path, monkeypatch, finished):
 def test_checkpoints_of_a_finished_run_are_swept(copied, finished):
     (copied / "checkpoint-00002-0123456789abcdef.pt").write_text("death came before it was deleted")
     (copied / ".weights.pt.a1b2c3d4").write_text("half of it")
+    (copied / ".owner").write_text("process 1 on a machine")
     assert compute(copied.parent).metrics == finished.metrics
-    assert not list(copied.glob("checkpoint*")) and not list(copied.glob(".weights*"))
+    assert not list(copied.glob("checkpoint*")) and [path.name for path in copied.glob(".*")] == [".lock"]
 
 
 def test_lost_weights_can_be_computed_again(copied, finished):

@@ -190,7 +190,7 @@ def leftovers(folder: Path) -> list[Path]:
     """What a process that was killed left in a run's folder, and checkpoints of a run that is finished."""
     found = [path for path in folder.glob(".*") if _TEMPORARY.fullmatch(path.name)]
     if is_finished(folder):
-        found += [*folder.glob("checkpoint-*.pt"), *folder.glob("checkpoint-*.damaged")]
+        found += [path for name in ("checkpoint-*.pt", "checkpoint-*.damaged", ".owner") for path in folder.glob(name)]
     return found
 
 
