@@ -9,9 +9,8 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +49,15 @@ class Notebook:
     began: float = 0.0
     seconds: float = 0.0
     code: int | None = None
-    log: Any = field(default_factory=tempfile.TemporaryFile)
 
     @property
     def name(self) -> str:
         return self.path.stem
+
+    @property
+    def log(self) -> Path:
+        """All that it printed."""
+        return self.journal.with_suffix(".log")
 
     def calls(self) -> list[Call]:
         return read(self.journal) if self.journal.is_file() else []
@@ -105,8 +108,8 @@ class Reproduction:
         print(f"\n{said}")
         if failed := [each for each in self.notebooks if each.code]:
             for each in failed:
-                each.log.seek(0)
-                print(f"\n== {each.name} failed:\n{each.log.read().decode(errors='replace')[-3000:]}")
+                print(f"\n== {each.name} failed, the end of {paths.shown(each.log)}:")
+                print(each.log.read_text(errors="replace")[-3000:])
             sys.exit(f"a cell failed in {', '.join(each.name for each in failed)}: see {paths.shown(self.folder)}")
         stamp.write_text(json.dumps(now | {"said": said}))
 
@@ -131,9 +134,10 @@ class Reproduction:
         environment = os.environ | {VARIABLE: str(notebook.journal), "TQDM_DISABLE": "1"}
         environment |= {"OMP_NUM_THREADS": str(max(1, CORES // self.jobs))}
         notebook.began = time.time()
-        notebook.process = subprocess.Popen(
-            command, env=environment, stdout=notebook.log, stderr=subprocess.STDOUT, text=True
-        )
+        with notebook.log.open("w") as log:
+            notebook.process = subprocess.Popen(
+                command, env=environment, stdout=log, stderr=subprocess.STDOUT, text=True
+            )
 
     def _said(self, seconds: float) -> str:
         calls = {each.name: each.calls() for each in self.notebooks}
@@ -145,7 +149,7 @@ class Reproduction:
             by_recipe = table.groupby(["recipe", "agreement"], sort=False).difference.agg(
                 ["size", "mean", "min", "max"]
             )
-            lines += ["", summary(table), "", by_recipe.round(2).to_string(), ""]
+            lines += ["", summary(table), ""] + ([by_recipe.round(2).to_string(), ""] if len(table) else [])
             lines += [f"each run: {paths.shown(self.folder / 'agreement.csv')}"]
         figures = paths.root() if self.what == "figures" else self.folder.parent
         lines += [f"figures and tables: {paths.shown(figures / 'figures' / self.profile)}"]
