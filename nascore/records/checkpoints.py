@@ -137,7 +137,7 @@ class RunFolder:
         """A checkpoint, or None for one that is set aside; a sound one of another run is kept there for good."""
         suffix, why, ours = "damaged", "is damaged", json.loads(json.dumps(self.config))
         try:
-            content = path.read_bytes()
+            content = path.read_bytes() if path.is_file() else b""  # a pipe would never end
             if sha256(content)[:16] == path.stem.rpartition("-")[2]:
                 state = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
                 if (config := json.loads(state["config"])) != ours:
@@ -251,6 +251,6 @@ def _free(lock: Path) -> bool:
 def _owner(file: Path) -> str:
     """Who holds a lock, by a file that anybody may have written."""
     with contextlib.suppress(OSError, UnicodeDecodeError):
-        if found := re.fullmatch(r"process \d{1,20} on [\w.-]{1,255}", file.read_text()):
+        if file.is_file() and (found := re.fullmatch(r"process \d{1,20} on [\w.-]{1,255}", file.read_text())):
             return found[0]
     return "another process"
