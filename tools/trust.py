@@ -301,9 +301,9 @@ def varied(draw: random.Random, value: Any, junk: Iterable[Any] = VALUES) -> Any
     if isinstance(value, str):
         at, end = draw.randint(0, len(value)), draw.randint(0, len(value))
         middle = draw.choice([value[end:], draw.choice("|~+_ 0139é\0[{"), value * 2, value[at:end] * 3000])
-        return value[:at] + middle
+        return (value[:at] + middle)[:100_000]
     if isinstance(value, tuple) and value:
-        return draw.choice([value[1:], value * 2, value[::-1], (*value, varied(draw, value[0])), list(value)])
+        return draw.choice([value[1:], (value * 2)[:1000], value[::-1], (*value, varied(draw, value[0])), list(value)])
     return draw.choice(list(junk))
 
 
