@@ -367,6 +367,8 @@ def alike(read: Callable[[Any], AnyGenotype], write: Callable[[Any], Any], given
     found = read(given)
     drawn = [list(cell.arrows()) for cell in found.cells().values()]
     same = hash(found) == hash(read(given)) and bool(drawn)
+    if isinstance(given, str) and given.lstrip().startswith("{"):  # blanks say nothing
+        given = json.loads(given)
     return same and json.dumps(write(found), sort_keys=True) == json.dumps(given, sort_keys=True)
 
 
@@ -398,7 +400,7 @@ def written(found: AnyGenotype) -> str:
 
 def strings(root: Path, trials: Iterable[Trial]) -> Iterator[Outcome]:
     """Strings of NAS-Bench-201's cells, names of published genotypes, and JSON text, with something else in them."""
-    texts = [(one.to_json(), type(one).from_json, type(one).to_json) for one in known_genotypes()]
+    texts = [(one.to_json(), type(one).from_json, type(one).to_dict) for one in known_genotypes()]
     for _, draw in trials:
         cell = BenchmarkCell(tuple(draw.choices(benchmark_cells.OPERATIONS, k=6)))
         ways = [(cell.string, read, written) for read in (cell.parse, cell.from_text)]
