@@ -315,6 +315,12 @@ def test_checkpoints_of_a_finished_run_are_swept(copied, finished):
     assert not list(copied.glob("checkpoint*")) and [path.name for path in copied.glob(".*")] == [".lock"]
 
 
+@pytest.mark.parametrize("name", ["[" * 5000, "a\0b", ""])
+def test_names_that_no_file_can_have_are_told(name, tmp_path):
+    with pytest.raises(RunError, match="holds no run record"):
+        compute(tmp_path, "gal-pruning-mnist", after=tmp_path / name)
+
+
 def test_lost_weights_can_be_computed_again(copied, finished):
     (copied / records.WEIGHTS).unlink()
     with pytest.raises(RunError, match="compute the run again with recompute=True"):

@@ -5,6 +5,7 @@ A record is a folder of JSON, CSV and npz files; nothing in it is ever unpickled
 
 import hashlib
 import io
+import os
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -230,9 +231,13 @@ def load_run(path: str | Path) -> Run:
     Raises `RunError` naming the file where there is no record, where it is unfinished or of a version that is not read
     here, or where a file is damaged or not what was recorded.
     """
-    path = Path(path).resolve()
+    try:
+        path = Path(path).resolve()
+    except (OSError, ValueError) as error:  # no folder can have that name
+        raise RunError(f"{shortened(str(path))} holds no run record ({error})") from error
     if not is_finished(path):
-        state = "is unfinished: call nascore.run again to go on" if (path / CONFIG).is_file() else "holds no run record"
+        begun = os.path.isfile(path / CONFIG)
+        state = "is unfinished: call nascore.run again to go on" if begun else "holds no run record"
         raise RunError(f"{paths.shown(path)} {state}")
     result = _read_json(path / RESULT, _RESULT)
     if strange := [name for name in result["files"] if name not in (CONFIG, HISTORY, ARCHITECTURE, WEIGHTS)]:
@@ -249,7 +254,7 @@ def load_run(path: str | Path) -> Run:
 
 def is_finished(path: Path) -> bool:
     """Whether the folder holds a finished record; its result is the last file written."""
-    return (path / RESULT).is_file()
+    return os.path.isfile(path / RESULT)  # which takes any name, however long
 
 
 def seal(result: dict[str, Any]) -> str:
