@@ -31,7 +31,7 @@ from nascore.training import Training
 SEARCH = {"epochs": 5, "train_images": 120, "space__operations": ("none", "skip_connect", "sep_conv_3x3")}
 TRAINING = {"epochs": 5, "genotype": PUBLISHED["DARTS_V2"], "drop_path": 0.3, "auxiliary_weight": 0.4}
 DROPOUT = {"epochs": 5, "network": "lenet", "batch_size": 20}
-PRUNED = {"epochs": 5, "train_images": 120, "optimization__learning_rate": 0.01}
+PRUNED = {"epochs": 5, "train_images": 120, "optimization__learning_rate": 0.006}
 GRADUAL = {"epochs": 5, "train_images": 120, "optimization__learning_rate": 0.01}
 CELL = {"epochs": 5, "genotype": BenchmarkCell(("nor_conv_1x1",) * 6), "cells": 1}
 CELL |= {"reductions": None, "auxiliary_weight": 0.0, "drop_path": 0.0}

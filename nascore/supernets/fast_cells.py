@@ -58,7 +58,7 @@ class FastSearchCell(SearchCell):
                 left[node + place.target].append((known[place.source], place))
             for target, terms in enumerate(sums.values(), node):
                 banked[target] += terms
-            total = Sum(banked[node])
+            total = Sum._begun(banked[node])
             for state, place in sorted(left[node], key=lambda each: each[1].row):  # as the plain form draws dropout
                 place.rule(place.module, state, by_channel[place.row], total)
             summed = total.value() if total else self.nothing([state.x for state in states[: self.inputs]])

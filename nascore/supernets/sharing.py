@@ -178,11 +178,18 @@ class State:
 class Sum:
     """A node's incoming terms, summed in place; those of dilated convolutions in phases, rearranged once at the end."""
 
-    def __init__(self, terms: Sequence[Tensor] = ()) -> None:
-        """`terms` are summed first, and are not changed."""
-        self._plain: Tensor | None = sum(terms[1:], start=terms[0]) if terms else None
-        self._owned = len(terms) != 1
+    def __init__(self) -> None:
+        self._plain: Tensor | None = None
         self._phased: Tensor | None = None
+        self._owned = True  # what may be changed in place
+
+    @classmethod
+    def _begun(cls, terms: Sequence[Tensor]) -> "Sum":
+        """With some terms, which are not changed."""
+        begun = cls()
+        if terms:
+            begun._plain, begun._owned = sum(terms[1:], start=terms[0]), len(terms) > 1
+        return begun
 
     def add(self, term: Tensor) -> None:
         self._plain = term if self._plain is None else self._own(self._plain).add_(term)
