@@ -93,7 +93,7 @@ class Stepper:
             settings.learning_rate,
             settings.betas,
             weight_decay=settings.weight_decay,
-            fused=True,
+            fused=on_gpu or None,
             capturable=on_gpu,
         )
 

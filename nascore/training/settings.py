@@ -111,15 +111,17 @@ class SgdSettings(Settings):
         device = parameters[0].device
         if device.type == "cuda":  # a rate on the device, so that a recorded step follows when it changes
             rate = torch.tensor(rate, device=device)
+        # on CPUs torch's fused step takes the memory of a gradient as it lies, which may be channels-last
+        fused = True if device.type == "cuda" else None
         optimizer = torch.optim.SGD(
             parameters,
             rate,
             momentum=self.momentum,
             nesterov=self.nesterov,
             weight_decay=self.weight_decay,
-            fused=True,
+            fused=fused,
         )
-        if self.momentum:  # a fused step wants all momenta or none, and sampled searches reach some weights late
+        if fused and self.momentum:  # it wants all momenta or none, and sampled searches reach some weights late
             for parameter in parameters:
                 optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
         return optimizer

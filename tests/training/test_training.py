@@ -142,13 +142,15 @@ def test_a_genotype_may_be_given_as_text_wherever_settings_take_one():
 @pytest.mark.parametrize("nesterov", [False, True])
 def test_sgd_is_torchs_also_for_weights_that_get_their_first_gradient_late(nesterov):
     settings = SgdSettings(epochs=3, learning_rate=0.1, weight_decay=0.01, nesterov=nesterov)
-    start = [torch.randn(5, 3, dtype=torch.float64) for _ in range(3)]
+    start = [torch.randn(5, 3, 3, 3, dtype=torch.float64) for _ in range(3)]
     ours, theirs = ([nn.Parameter(value.clone()) for value in start] for _ in range(2))
     fused = settings.optimizer(ours)
     plain = torch.optim.SGD(theirs, 0.1, momentum=0.9, nesterov=nesterov, weight_decay=0.01)
     for turn in range(4):
         for at, pair in enumerate(zip(ours, theirs, strict=True)):
-            gradient = torch.randn(5, 3, dtype=torch.float64) if at <= turn else None
+            gradient = torch.randn(5, 3, 3, 3, dtype=torch.float64) if at <= turn else None
+            if gradient is not None and turn % 2:  # as those of the fast supernet come
+                gradient = gradient.contiguous(memory_format=torch.channels_last)
             for parameter in pair:
                 parameter.grad = gradient
         fused.step()
