@@ -1,6 +1,7 @@
 """A record is what it says: whatever is done to a run's files, it is told, and nothing is taken for what it is not."""
 
 import contextlib
+import errno
 import io
 import json
 import os
@@ -359,7 +360,7 @@ def test_a_checkpoint_whose_state_does_not_fit_is_told(tmp_path, monkeypatch):
     path.unlink()
     content = checkpoints._to_bytes(state)
     (folder / f"checkpoint-00001-{records.sha256(content)[:16]}.pt").write_bytes(content)
-    with pytest.raises(RunError, match=r"does not fit this run .*: delete it"):
+    with pytest.raises(RunError, match=r"does not fit this run .*: move it away"):
         compute(tmp_path)
 
 
@@ -368,6 +369,40 @@ def test_a_folder_in_a_files_place_is_told(name, tmp_path, finished):
     (tmp_path / finished.name / name).mkdir(parents=True)
     with pytest.raises(RunError, match="cannot be written"):
         compute(tmp_path)
+
+
+def test_a_read_only_disk_is_told(tmp_path, monkeypatch):
+    def acquire(self, **_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(checkpoints.FileLock, "acquire", acquire)
+    with pytest.raises(RunError, match=r"cannot be written .*Read-only file system.*: give another root"):
+        compute(tmp_path)
+
+
+def test_a_checkpoint_that_may_not_be_read_is_told_and_kept(tmp_path, monkeypatch, finished):
+    folder = interrupted(monkeypatch, tmp_path)
+    [path] = folder.glob("checkpoint-*.pt")
+
+    def read_bytes(self):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with monkeypatch.context() as patched, pytest.raises(RunError, match=r"cannot be read .*: ask for permission"):
+        patched.setattr(type(path), "read_bytes", read_bytes)
+        compute(tmp_path)
+    assert path.is_file() and same(compute(tmp_path), finished)
+
+
+def test_want_of_memory_while_going_on_is_no_fault_of_the_checkpoint(tmp_path, monkeypatch, finished):
+    folder = interrupted(monkeypatch, tmp_path)
+
+    def load_state_dict(self, state):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with monkeypatch.context() as patched, pytest.raises(RunError, match="needs more memory than there is"):
+        patched.setattr(Training, "load_state_dict", load_state_dict)
+        compute(tmp_path)
+    assert list(folder.glob("checkpoint-*.pt")) and same(compute(tmp_path), finished)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")

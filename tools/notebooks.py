@@ -26,7 +26,6 @@ from nascore.records.journal import VARIABLE, Call, read
 
 JOURNAL = paths.root() / "data" / "journal.json"  # profile -> notebook -> the names of its committed records, in order
 NOTEBOOKS = paths.root() / "notebooks"
-CORES = len(os.sched_getaffinity(0))
 
 
 def numbered() -> list[Path]:

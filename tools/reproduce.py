@@ -22,7 +22,9 @@ from nascore.base.config import digest
 from nascore.evidence.agreement import agreement, summary
 from nascore.records.journal import VARIABLE, Call, read
 from nascore.records.record import load_run
-from notebooks import CORES, NOTEBOOKS, journal_of_records, numbered
+from nascore.runs import many
+from nascore.runs.many import CORES
+from notebooks import NOTEBOOKS, journal_of_records, numbered
 
 SEED = 0
 FIRST = "00_tour"  # the first figure comes from here
@@ -132,7 +134,8 @@ class Reproduction:
         command += ["--profile", self.profile, "--fresh", json.dumps(self.fresh), "--target", str(self.folder)]
         command += ["--workdir", "" if self.what == "figures" else str(self.folder.parent)]
         environment = os.environ | {VARIABLE: str(notebook.journal), "TQDM_DISABLE": "1"}
-        environment |= {"OMP_NUM_THREADS": str(max(1, CORES // self.jobs))}
+        share = str(max(1, CORES // self.jobs))
+        environment |= {"OMP_NUM_THREADS": share, many.VARIABLE: share}
         notebook.began = time.time()
         with notebook.log.open("w") as log:
             notebook.process = subprocess.Popen(

@@ -22,7 +22,7 @@ from nascore.base import paths
 from nascore.base.errors import DamageWarning, RunError, shortened
 from nascore.base.files import atomic_write
 from nascore.base.processes import ALONE, Team
-from nascore.records.environment import environment, random_state, set_random_state
+from nascore.records.environment import environment, lacks_memory, random_state, set_random_state
 from nascore.records.record import (
     ARCHITECTURE,
     CONFIG,
@@ -125,8 +125,12 @@ class RunFolder:
             task.load_state_dict(state["task"])
             set_random_state(state["random"][self.team.rank], self.device)
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
+            if lacks_memory(error):  # which is no fault of the checkpoint
+                raise
             why = f"does not fit this run ({type(error).__name__}: {error})"
-            raise RunError(f"the last checkpoint in {paths.shown(self.path)} {why}: delete it") from error
+            raise RunError(
+                f"the last checkpoint in {paths.shown(self.path)} {why}: move it away, then call run again"
+            ) from error
         return state["rows"]
 
     def _newest(self) -> dict[str, Any] | None:

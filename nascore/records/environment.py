@@ -37,6 +37,12 @@ def find_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def lacks_memory(error: Exception) -> bool:
+    """Whether it is what Python and torch raise where there is no more memory."""
+    said = isinstance(error, RuntimeError) and re.search("out of memory|can't allocate memory", str(error))
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or bool(said)
+
+
 @contextlib.contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Seed torch's own generators, which initialisation and dropout use, and give their state back afterwards."""

@@ -73,7 +73,8 @@ class Identity:
                 f"{paths.shown(run.path)} was computed when {names} had another default: delete its folder and "
                 "compute the run again (whoever changes a default raises RECORD_VERSION)"
             )
-        for name, there, here in [*differing, *settings]:
+        if differing or settings:
+            name, there, here = [*differing, *settings][0]
             raise RunError(
                 f"{paths.shown(run.path)} holds the record of another run, {name} {shortened(there)} instead of "
                 f"{shortened(here)}: move it to where it belongs, then call run again"

@@ -4,7 +4,6 @@
 """
 
 import math
-import re
 import threading
 import time
 from collections.abc import Collection, Iterator
@@ -23,7 +22,7 @@ from nascore.base.processes import join, team
 from nascore.base.ranges import Processors, Seconds, Seed
 from nascore.recipes.recipe import Recipe
 from nascore.records.checkpoints import RunFolder, Task, leftovers, locked, sweep
-from nascore.records.environment import find_device, seeded
+from nascore.records.environment import find_device, lacks_memory, seeded
 from nascore.records.journal import Call, note
 from nascore.records.record import REPLACED, Run, is_finished, load_run
 from nascore.runs.asked import ask
@@ -113,11 +112,11 @@ def run(
 
 @contextmanager
 def _memory_told(folder: Path) -> Iterator[None]:
-    """Turn what Python and torch raise where there is no more memory into a `RunError`."""
+    """Turn want of memory into a `RunError`."""
     try:
         yield
-    except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and not re.search("out of memory|can't allocate memory", str(error)):
+    except (MemoryError, RuntimeError) as error:
+        if not lacks_memory(error):
             raise
         raise RunError(
             f"{paths.shown(folder)} needs more memory than there is; what was checkpointed is safe. Take a smaller "
