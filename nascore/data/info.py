@@ -37,7 +37,7 @@ def _info(title: str, classes: int, size: int, mean: tuple[float, ...], std: tup
 
 
 DATASETS: dict[str, Info] = {
-    "digits": _info("scikit-learn digits", 10, 8, (0.3059,), (0.3762,), flip=False),
+    "digits": _info("scikit-learn digits", 10, 8, (0.3056,), (0.3766,), flip=False),
     "mnist": _info("MNIST", 10, 28, (0.1307,), (0.3081,), flip=False),
     "fashion_mnist": _info("Fashion-MNIST", 10, 28, (0.2860,), (0.3530,), flip=True),
     "cifar10": _info("CIFAR-10", 10, 32, (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616), flip=True),

@@ -12,31 +12,31 @@ Profiles = dict[str, Changes]
 _SMOKE: Changes = {"dataset": "digits", "train_images": 200, "epochs": 2, "batch_size": 32}
 _DEMO: Changes = {
     "dataset": "digits",
-    "train_images": 1000,
-    "batch_size": 64,
+    "train_images": 600,
+    "batch_size": 60,
     "learning_rate": 0.1,
     "final_learning_rate": 0.01,
 }
 _GPU: Changes = {"dataset": "cifar10", "epochs": 25, "batch_size": 256, "learning_rate": 0.1, "precision": "bfloat16"}
 
 # searches in the DARTS space
-_SMALL: Changes = {"space__cells": 2, "space__reductions": (1,), "space__channels": 4}
+_SMALL: Changes = {"space__cells": 2, "space__reductions": (1,)}
 SEARCH: Profiles = {
-    "smoke": _SMOKE | _SMALL | {"space__nodes": 2},
-    "demo": _DEMO | _SMALL | {"space__nodes": 3, "epochs": 6, "optimization__learning_rate": 0.02},
+    "smoke": _SMOKE | _SMALL | {"space__nodes": 2, "space__channels": 4},
+    "demo": _DEMO | _SMALL | {"space__channels": 8, "epochs": 8, "optimization__learning_rate": 0.02},
     "gpu": _GPU,
 }
 
 # the same where weights can become zero: longer, and alpha moves more slowly, or 3-entmax cuts at its first step
 SPARSE_SEARCH: Profiles = SEARCH | {
-    "demo": SEARCH["demo"] | {"epochs": 12, "optimization__learning_rate": 0.01},
+    "demo": SEARCH["demo"] | {"epochs": 10, "optimization__learning_rate": 0.01},
     "gpu": _GPU | {"epochs": 50},
 }
 
 # the same where a pass computes one operation of each edge: its steps cost little, and it takes many more of them
 SAMPLED_SEARCH: Profiles = {
     "smoke": SEARCH["smoke"] | {"epochs": 8},
-    "demo": SEARCH["demo"] | {"epochs": 24, "batch_size": 32},
+    "demo": SEARCH["demo"] | {"epochs": 24, "batch_size": 30},
     "gpu": _GPU | {"epochs": 80},
 }
 
@@ -52,7 +52,7 @@ STAGED_SEARCH: Profiles = {
     | {"optimization__warm_up": 1, "skip_dropout__decay": 3.0},
     "demo": SEARCH["demo"]
     | {"space__cells": 5, "space__reductions": None, "learning_rate": 0.05}
-    | {"optimization__warm_up": 2, "skip_dropout__decay": 0.75},
+    | {"epochs": 3, "optimization__warm_up": 1, "skip_dropout__decay": 1.5},
     "gpu": _GPU,
 }
 
@@ -65,14 +65,14 @@ STAGES: dict[tuple[int, ...], dict[str, tuple[int, ...]]] = {
 # searches in NAS-Bench-201
 SEARCH_201: Profiles = {
     "smoke": _SMOKE | {"space__cells": 1, "space__channels": 4},
-    "demo": _DEMO | {"space__cells": 1, "space__channels": 8, "epochs": 20, "optimization__learning_rate": 0.01},
+    "demo": _DEMO | {"space__cells": 1, "space__channels": 8, "epochs": 15, "optimization__learning_rate": 0.01},
     "gpu": _GPU | {"epochs": 50},
 }
 
 # a fifth of the epochs to warm up, and four intervals
 GRADUAL_SEARCH_201: Profiles = {
     "smoke": SEARCH_201["smoke"] | {"epochs": 5, "optimization__warm_up": 1},
-    "demo": SEARCH_201["demo"] | {"epochs": 25, "batch_size": 16, "learning_rate": 0.05, "optimization__warm_up": 5},
+    "demo": SEARCH_201["demo"] | {"epochs": 25, "batch_size": 15, "learning_rate": 0.05, "optimization__warm_up": 5},
     "gpu": _GPU | {"epochs": 50, "optimization__warm_up": 10},
 }
 
@@ -91,9 +91,9 @@ RETRAINING: Profiles = {
     },
     "demo": {
         "dataset": "digits",
-        "train_images": 1000,
-        "epochs": 8,
-        "batch_size": 64,
+        "train_images": 600,
+        "epochs": 5,
+        "batch_size": 30,
         "learning_rate": 0.1,
         "cells": 3,
         "reductions": (1,),
@@ -133,8 +133,9 @@ IMAGENET: Profiles = {
     "demo": {
         "dataset": "folder:tiny_imagenet",
         "image_size": 64,
-        "epochs": 12,
-        "batch_size": 32,
+        "train_images": 600,
+        "epochs": 8,
+        "batch_size": 30,
         "cells": 3,
         "reductions": (1,),
         "channels": 16,
@@ -154,14 +155,14 @@ IMAGENET: Profiles = {
 _NO_FOLDER: Changes = {"image_size": None, "fit": "shorter", "clip_seconds": 3.0, "speakers": None}
 _CATS: Changes = {"dataset": "folder:cats_vs_dogs", "fit": "square"}
 _VOICES: Changes = {"dataset": "voices:fsdd", "clip_seconds": 0.3, "speakers": None}
-_THOUSAND: Changes = {"train_images": 1000, "test_images": 1000}
+_SOME: Changes = {"train_images": 600, "test_images": 1000}
 _GAL_IMAGES: dict[str, Profiles] = {
-    "mnist": {"demo": {"dataset": "digits", "train_images": 1000}, "gpu": {}},
-    "fashion": {"demo": {"dataset": "fashion_mnist", "image_size": 14} | _THOUSAND, "gpu": {}},
-    "cifar10": {"demo": {"dataset": "cifar10", "image_size": 16} | _THOUSAND, "gpu": {}},
-    "cifar100": {"demo": {"dataset": "folder:tiny_imagenet", "image_size": 16, "train_images": 1000}, "gpu": {}},
-    "cats": {"demo": _CATS | {"image_size": 32}, "gpu": _CATS | {"image_size": 96}},
-    "voices": {"demo": _VOICES | {"image_size": 32}, "gpu": _VOICES | {"image_size": 96}},
+    "mnist": {"demo": {"dataset": "digits", "train_images": 600}, "gpu": {}},
+    "fashion": {"demo": {"dataset": "fashion_mnist", "image_size": 14} | _SOME, "gpu": {}},
+    "cifar10": {"demo": {"dataset": "cifar10", "image_size": 16} | _SOME, "gpu": {}},
+    "cifar100": {"demo": {"dataset": "folder:tiny_imagenet", "image_size": 16, "train_images": 600}, "gpu": {}},
+    "cats": {"demo": _CATS | {"image_size": 32, "train_images": 600}, "gpu": _CATS | {"image_size": 96}},
+    "voices": {"demo": _VOICES | {"image_size": 32, "train_images": 600}, "gpu": _VOICES | {"image_size": 96}},
 }
 # at demo, the penalty, and the weight of imitation (2 / classes): masks of deeper networks fall together, and sooner
 _GAL_DEMO = {
@@ -169,7 +170,7 @@ _GAL_DEMO = {
     "fashion": {"sparsity": 0.1, "imitation": 0.2},
     "cifar10": {"sparsity": 0.03, "imitation": 0.2},
     "cifar100": {"sparsity": 0.04, "imitation": 0.2},
-    "cats": {"sparsity": 0.02, "imitation": 1.0},
+    "cats": {"sparsity": 0.015, "imitation": 1.0},
     "voices": {"sparsity": 0.05, "imitation": 1 / 3},
 }
 _GAL_SMOKE: Changes = _NO_FOLDER | {"dataset": "digits", "train_images": 128, "epochs": 2, "batch_size": 32}
@@ -178,7 +179,7 @@ _GAL_SMOKE: Changes = _NO_FOLDER | {"dataset": "digits", "train_images": 128, "e
 def stacked_training(name: str) -> Profiles:
     """The training of a stacked network, before and after its nodes are pruned, by the experiment's short name."""
     images = _GAL_IMAGES[name]
-    demo = {"channels": 8, "epochs": 12, "batch_size": 64, "learning_rate": 0.05, "cutout": 0, "drop_path": 0.0}
+    demo = {"channels": 8, "epochs": 5, "batch_size": 30, "learning_rate": 0.05, "cutout": 0, "drop_path": 0.0}
     gpu = {"epochs": 40, "batch_size": 128, "learning_rate": 0.05, "precision": "bfloat16"}
     return {
         "smoke": _GAL_SMOKE | {"test_images": 50, "channels": 4, "cutout": 0},
@@ -193,7 +194,9 @@ def node_pruning(name: str) -> Profiles:
     smoke = {"test_images": 50, "epochs": 4, "step_epochs": 2, "sparsity": 1.15, "imitation": 5.0}
     return {
         "smoke": _GAL_SMOKE | smoke | {"learning_rate": 0.05},
-        "demo": images["demo"] | {"epochs": 16, "step_epochs": 8, "learning_rate": 0.05} | _GAL_DEMO[name],
+        "demo": images["demo"]
+        | {"epochs": 8, "step_epochs": 4, "batch_size": 30, "learning_rate": 0.05}
+        | _GAL_DEMO[name],
         "gpu": images["gpu"] | {"epochs": 40, "batch_size": 128, "learning_rate": 0.05, "step_epochs": 12},
     }
 
@@ -201,7 +204,7 @@ def node_pruning(name: str) -> Profiles:
 def stacked_search(name: str) -> Profiles:
     """The search of its cells."""
     images = _GAL_IMAGES[name]
-    small = {"space__cells": 3, "space__channels": 4, "batch_size": 64, "learning_rate": 0.1}
+    small = {"space__cells": 3, "space__channels": 8, "batch_size": 60, "learning_rate": 0.1}
     return {
         "smoke": _GAL_SMOKE | {"space__cells": 2, "space__channels": 4, "space__nodes": 2},
         "demo": images["demo"] | small | {"epochs": 6, "optimization__learning_rate": 0.02},
@@ -212,20 +215,21 @@ def stacked_search(name: str) -> Profiles:
 def block_search(changes: Changes) -> Profiles:
     """A search of DSO-NAS's blocks.
 
-    One that does not pretrain goes without those epochs; one with fewer steps of the scales takes twice as many epochs,
-    or their penalty would not get to 0.
+    One that does not pretrain goes without those epochs; one with fewer steps of the scales an epoch takes as many more
+    epochs, so that all take equally many.
     """
     small = {"space__stages": (2, 2), "space__channels": 8, "optimization__learning_rate": 0.05}
     small |= {"learning_rate": 0.05, "final_learning_rate": 0.05}
     sizes = {
         "smoke": _SMOKE | small | {"space__levels": 2, "space__stages": (1, 1), "space__channels": 4},
-        "demo": _DEMO | small | {"batch_size": 32, "optimization__penalty": 0.03},
+        "demo": _DEMO | small | {"batch_size": 30, "optimization__penalty": 0.05},
         "gpu": _GPU | {"space__stages": (3, 3, 3), "space__channels": 24, "final_learning_rate": 0.1},
     }
-    lengths = {"smoke": (2, 3), "demo": (4, 12), "gpu": (20, 40)}  # epochs of pretraining and of the search
+    lengths = {"smoke": (2, 3), "demo": (3, 8), "gpu": (20, 40)}  # epochs of pretraining and of the search
     for profile, (before, during) in lengths.items():
         pretrains = "optimization__warm_up" not in changes
-        during *= 2 if "optimization__ratio" in changes else 1
+        weights, scales = changes.get("optimization__ratio", (1, 1))
+        during *= weights // scales
         sizes[profile] |= {"epochs": during + before * pretrains, "optimization__warm_up": before * pretrains}
     return sizes
 
@@ -245,10 +249,10 @@ BLOCK_RETRAINING = {
     },
     "demo": {
         "dataset": "digits",
-        "train_images": 1000,
-        "epochs": 14,
+        "train_images": 600,
+        "epochs": 6,
         "restart_epochs": 2,
-        "batch_size": 64,
+        "batch_size": 30,
         "stages": (2, 2),
         "channels": 8,
         "cutout": 0,
@@ -263,7 +267,8 @@ _TINY = {"dataset": "folder:tiny_imagenet", "image_size": 64}
 BLOCK_IMAGENET = {
     "smoke": _TINY
     | {"train_images": 60, "test_images": 30, "epochs": 1, "batch_size": 20, "stages": (1, 1, 1, 1), "channels": 4},
-    "demo": _TINY | {"epochs": 12, "batch_size": 32, "learning_rate": 0.1, "stages": (1, 1, 2, 1), "channels": 8},
+    "demo": _TINY
+    | {"train_images": 600, "epochs": 8, "batch_size": 30, "learning_rate": 0.1, "stages": (1, 1, 2, 1), "channels": 8},
     "gpu": _TINY | {"epochs": 60, "batch_size": 128, "learning_rate": 0.1, "channels": 24, "precision": "bfloat16"},
 }
 _TINY_SEARCH = _TINY | {"learning_rate": 0.05, "final_learning_rate": 0.05, "optimization__learning_rate": 0.05}
@@ -272,7 +277,7 @@ BLOCK_IMAGENET_SEARCH = {
     | {"train_images": 60, "epochs": 2, "batch_size": 15, "optimization__warm_up": 1}
     | {"space__stages": (1, 1, 1, 1), "space__channels": 4, "space__levels": 2},
     "demo": _TINY_SEARCH
-    | {"epochs": 12, "batch_size": 32, "optimization__warm_up": 3, "optimization__penalty": 0.02}
+    | {"train_images": 600, "epochs": 12, "batch_size": 30, "optimization__warm_up": 3, "optimization__penalty": 0.04}
     | {"space__stages": (1, 1, 2, 1), "space__channels": 8},
     "gpu": _TINY | {"epochs": 40, "batch_size": 128, "optimization__warm_up": 15, "space__channels": 24},
 }
