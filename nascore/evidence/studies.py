@@ -116,6 +116,8 @@ def _tidy(name: str, frame: pd.DataFrame, runs: Mapping[str, Run], committed: bo
         for fact in FACTS:
             if fact not in table:
                 table[fact] = [told[run].get(fact) for run in table["run"]]
+    for fact in FACTS[2:]:
+        table[fact] = pd.to_numeric(table[fact]).astype("Int64")
     numbers = [column for column in table.select_dtypes("number") if column not in (*KEYS, *FACTS)]
     if not numbers:
         raise ConfigError(f"study {name} has no column of numbers")

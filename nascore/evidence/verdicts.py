@@ -30,8 +30,8 @@ class Comparison:
     family), `p` the p-value of what is claimed, `against` that of the contrary, which gives "does not hold";
     `detectable` the smallest true difference that this many runs, with this spread, show in 4 of 5 cases (of claims
     within a `margin`: the smallest margin within which they show equality); infinite where none can be shown. `n` are
-    the runs of ours and theirs, `test` how they were compared, `reason` what else there is to say. Numbers that could
-    not be computed are NaN.
+    the runs of ours and theirs (0 where ours are compared with a number), `test` how they were compared, `reason` what
+    else there is to say. Numbers that could not be computed are NaN.
     """
 
     claim: Claimed
@@ -59,7 +59,7 @@ class Comparison:
             parts[0] += f" [{self.low:+.{digits}f}, {self.high:+.{digits}f}]"
         if not math.isnan(self.p):
             parts.append(f"p = {self.p:.2g}")
-        parts.append(f"n = {self.n[0]} and {self.n[1]}")
+        parts.append(f"n = {self.n[0]}" + (f" and {self.n[1]}" if self.n[1] else ""))
         text = ", ".join(parts)
         if self.verdict == UNTOLD and math.isfinite(self.detectable):
             what = "a difference" if self.claim in DIRECTED else "equality within a margin"

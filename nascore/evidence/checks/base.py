@@ -56,7 +56,7 @@ class Sources:
         if len(found) != 1:
             first, known = frame.columns[0], ", ".join(dict.fromkeys(frame.iloc[:, 0]))
             raise ConfigError(
-                f"{len(found)} rows of {paper or self.paper}'s table {table} are {shortened(row)}; its first column has "
+                f"{len(found)} rows of {paper or self.paper}'s table {table} are {shortened(row)}; its {first} can be "
                 f"{known}. Name other columns, too, where that is not enough: row = {{ {first} = ..., ... }}"
             )
         return found.iloc[0]

@@ -5,22 +5,24 @@ it where the two meet. `unit` and `digits` say how a number is shown.
 """
 
 import itertools
+import math
 import operator
 import re
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 
 from nascore.base.arguments import checked
 from nascore.base.config import choose
 from nascore.base.errors import ConfigError
-from nascore.base.ranges import Amount, Cells, Channels, Digits, Index, NonNegative, Pixels, Positive
+from nascore.base.ranges import Amount, Cells, Channels, Digits, Images, Index, NonNegative, Pixels, Positive, Range
 from nascore.evidence import tables
 from nascore.evidence.checks.base import Finding, Quantity, Row, Sources, row_label, whether
 from nascore.evidence.formulas import Number, number, reach
-from nascore.evidence.verdicts import UNTOLD
+from nascore.evidence.statistics import image_error
+from nascore.evidence.verdicts import UNTOLD, Verdict
 from nascore.networks.baselines import BASELINES
 from nascore.networks.benchmark_cells import BenchmarkCell
 from nascore.networks.benchmark_network import BenchmarkNetwork
@@ -29,6 +31,8 @@ from nascore.networks.cell_stack import Stem
 from nascore.networks.counting import Count, count
 from nascore.networks.published import named
 
+Z95 = 1.959964  # of a normal distribution, 95 % are within so many standard errors
+Share = Annotated[float, Range(0, below=1)]
 Better = Literal["higher", "lower"]
 Relation = Literal[">", ">=", "==", "!=", "<=", "<"]
 
@@ -152,6 +156,66 @@ def beats(
     text = ", ".join(shown[:6]) + (" and more" if len(shown) > 6 else "")
     count_ = f"better in {sum(wins)} of {len(wins)}" + (": " if all(wins) else ", but not ") + text
     return Finding(whether(all(wins)), count_ if len(wins) > 1 else text, values)
+
+
+@checked
+def outdoes(
+    sources: Sources,
+    *,
+    table: str | int,
+    row: Row,
+    column: str,
+    share: Share = 0.5,
+    better: Better = "higher",
+    among: list[Row] | None = None,
+    paper: str | None = None,
+) -> Finding:
+    """Whether a row is better than more than a `share` of the other rows that have a number: "better than most"."""
+    own = sources.row(table, row, paper)
+    frame = sources.table(table, paper)
+    choose(f"column of table {table}", column, dict.fromkeys(frame.columns))
+    chosen = frame if among is None else frame.loc[[sources.row(table, each, paper).name for each in among]]
+    others = [number(text).value for text in chosen.drop(own.name, errors="ignore")[column] if text]
+    if not others or not own[column]:
+        return Finding(UNTOLD, "there are no numbers to compare")
+    mine = number(own[column]).value
+    wins = sum(each < mine if better == "higher" else each > mine for each in others)
+    said = f"{own[column]} is better than {wins} of {len(others)}"
+    return Finding(whether(wins > share * len(others)), said, {"wins": wins, "of": len(others)})
+
+
+@checked
+def beyond_images(sources: Sources, *, ours: Quantity, theirs: Quantity, images: Images) -> Finding:
+    """Whether one printed accuracy (%) is above another by more than chance in `images` test images can explain.
+
+    The two-sided test of two proportions at 5 %, each as if it had images of its own; that both have the same ones
+    makes their difference surer, by an amount that is not printed. What other seeds would give it can't say.
+    """
+    one, other = sources.number(ours).value, sources.number(theirs).value
+    error = math.hypot(image_error(one, images), image_error(other, images))
+    gap = one - other
+    verdict: Verdict = UNTOLD if abs(gap) < Z95 * error else whether(gap > 0)
+    said = (
+        f"{sources.text(ours)} - {sources.text(theirs)} = {gap:+.2f} points, chance in {images:,} images ± {error:.2f}"
+    )
+    return Finding(verdict, said, {"difference": gap, "error": error})
+
+
+@checked
+def complete(
+    sources: Sources, *, table: str | int, columns: list[str], row: Row | None = None, paper: str | None = None
+) -> Finding:
+    """Whether each row (or the one `row`) has a number in some of `columns` (in all of them, for the one)."""
+    if row is not None:
+        texts = [sources.cell(table, row, column, paper) for column in columns]
+        said = f"{sum(map(bool, texts))} of {len(columns)} cells have a number"
+        return Finding(whether(all(texts)), said, {"cells": len(columns)})
+    frame = sources.table(table, paper)
+    for column in columns:
+        choose(f"column of table {table}", column, dict.fromkeys(frame.columns))
+    bare = frame[(frame[columns] == "").all(axis=1)]
+    said = f"{len(bare)} of {len(frame)} rows are empty" + (": " if len(bare) else "") + ", ".join(bare.iloc[:, 0])
+    return Finding(whether(bare.empty), said, {"empty": len(bare), "rows": len(frame)})
 
 
 @checked

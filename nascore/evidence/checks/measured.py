@@ -1,5 +1,6 @@
 """Checkers of what was measured here: from studies, by the one rule of `nascore.evidence.statistics`."""
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import pandas as pd
@@ -150,8 +151,10 @@ def _with_number(
     one = table.values(ours, column).tolist()
     sides = one, [value] * len(one)
     if claim in WITHIN_MARGIN:
-        return statistics.equivalent(*sides, margin, paired=True, claim=claim)
-    return statistics.compare(*sides, paired=True, claim=claim, test=test)
+        found = statistics.equivalent(*sides, margin, paired=True, claim=claim)
+    else:
+        found = statistics.compare(*sides, paired=True, claim=claim, test=test)
+    return replace(found, n=(len(one), 0), test=found.test.replace("paired", "one-sample"))
 
 
 def _at_equal(table: Study, ours: str, theirs: str, column: str, claim: Any, size: str) -> Comparison:
