@@ -25,6 +25,8 @@ Test = Literal["t", "permutation"]
 Rank = Literal["kendall", "spearman"]
 Percent = Annotated[float, Range(0, 100)]
 
+_SPREAD = 1e-6  # of the values; less is that of written digits
+_NO_SPREAD = "the runs do not differ among themselves: there is no spread to judge by"
 _ARRANGEMENTS = 200_000  # as many are enumerated; where there are more, as many are drawn, from seed 0
 
 
@@ -270,7 +272,7 @@ def at_equal(
         return _matched(logs, value, mine, other, claim, within)
     low, high = (max(logs[mine].min(), logs[other].min()), min(logs[mine].max(), logs[other].max()))
     if low > high:
-        ranges = [f"{size[rows].min():.4g} to {size[rows].max():.4g}" for rows in (mine, other)]
+        ranges = [f"{_short(size[rows].min())} to {_short(size[rows].max())}" for rows in (mine, other)]
         reason = f"sizes do not overlap: {ranges[0]} ({ours}), {ranges[1]} ({theirs})"
         return _untold(claim, value[mine], value[other], reason)
     return _regressed(logs, value, mine, other, claim)
@@ -288,7 +290,7 @@ def _regressed(logs: np.ndarray, value: np.ndarray, mine: np.ndarray, other: np.
     residual = value[both] - design @ fitted
     variance = float(residual @ residual) / freedom * float(np.linalg.inv(design.T @ design)[0, 0])
     difference, error = float(fitted[0]), math.sqrt(variance)
-    if error <= 1e-12 * max(1.0, float(np.abs(value[both]).max())):
+    if error <= _SPREAD * max(1.0, float(np.abs(value[both]).max())):
         return _untold(claim, value[mine], value[other], "all runs lie on their lines: there is no spread to judge by")
     p, half = _two_sided(difference, error, freedom), error * float(stats.t.ppf(1 - LEVEL / 2, freedom))
     return Comparison(
@@ -322,6 +324,10 @@ def _matched(
     return replace(found, test=f"paired t of {int(kept.sum())} pairs of like size")
 
 
+def _short(size: float) -> str:
+    return f"{size:,.0f}" if size >= 1000 else f"{size:.4g}"
+
+
 def _array(values: Iterable[Any]) -> np.ndarray:
     return np.asarray(list(values), dtype=float)
 
@@ -345,9 +351,9 @@ def _untestable(one: np.ndarray, other: np.ndarray, paired: bool, test: Test) ->
         return ""
     largest = max(1.0, float(np.abs(np.concatenate([one, other])).max()))
     spread = (one - other).std() if paired else max(one.std(), other.std())
-    return (
-        "no run differs from another of its side: there is no spread to judge by" if spread <= 1e-12 * largest else ""
-    )
+    # accuracies are counts of images: two pairs often differ by the same number of them, and by nothing but the digits
+    # to which they were written, which would pass for certainty
+    return _NO_SPREAD if spread <= _SPREAD * largest else ""
 
 
 def _untold(claim: Claimed, one: np.ndarray, other: np.ndarray, reason: str) -> Comparison:

@@ -36,6 +36,7 @@ Share = Annotated[float, Range(0, below=1)]
 Better = Literal["higher", "lower"]
 Relation = Literal[">", ">=", "==", "!=", "<=", "<"]
 
+_SIGNS: dict[Relation, str] = {">=": "≥", "==": "=", "!=": "≠", "<=": "≤"}
 RELATIONS: dict[Relation, Callable[[float, float], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
@@ -74,7 +75,7 @@ def equals(
     for name in sorted(given, key=len, reverse=True):
         sum_ = re.sub(rf"\b{name}\b", str(sources.text(given[name])), sum_)
     shown = f"{found.value:.6g}" + (f" ± {found.half:.2g} by rounding" if found.half and gap > half else "")
-    equal = "" if sum_ == f"{found.value:.6g}" else f"{sum_} = "
+    equal = f"{sum_} = " if re.search(r"[^\d.,%]", sum_) else ""
     said = f"{equal}{shown}, {sources.text(printed)} printed" + (f" ({unit})" if unit else "")
     values = {name: each.value for name, each in numbers.items()}
     return Finding(whether(agrees), said, values | {"computed": found.value, "printed": wanted.value})
@@ -85,7 +86,8 @@ def compares(sources: Sources, *, left: Quantity, relation: Relation, right: Qua
     """Whether two numbers stand in a relation as they are printed: "more than 10 times", "at least as many"."""
     one, other = sources.number(left), sources.number(right)
     true = RELATIONS[relation](one.value, other.value)
-    said = f"{sources.text(left)} {'is' if true else 'is not'} {relation} {sources.text(right)}" + (unit and f" {unit}")
+    sign = _SIGNS.get(relation, relation)
+    said = f"{sources.text(left)} {'is' if true else 'is not'} {sign} {sources.text(right)}" + (unit and f" {unit}")
     return Finding(whether(true), said, {"left": one.value, "right": other.value})
 
 
