@@ -110,7 +110,9 @@ def _tidy(name: str, frame: pd.DataFrame, runs: Mapping[str, Run], committed: bo
         raise ConfigError(
             f"study {name}: each row needs a method and a whole number as its seed, and there must be some"
         )
-    table = frame.assign(method=frame["method"].astype(str), run=frame["run"].fillna("").astype(str))
+    table = frame.assign(
+        method=frame["method"].astype(str), run=[each if isinstance(each, str) else "" for each in frame["run"]]
+    )
     if not all(fact in table for fact in FACTS):
         told = {run: _facts(run, runs, committed) for run in dict.fromkeys(table["run"])}
         for fact in FACTS:

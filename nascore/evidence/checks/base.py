@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -42,7 +43,7 @@ class Sources:
 
     def table(self, table: str | int, paper: str | None = None) -> pd.DataFrame:
         """A printed table with each cell as the text that is printed, "" for an empty one."""
-        return _printed(paper or self.paper, str(table))
+        return _printed(paths.reported(), paper or self.paper, str(table))
 
     def row(self, table: str | int, row: Row, paper: str | None = None) -> pd.Series:
         """The one row that `row` describes. Raises `ConfigError` where none or several are like it."""
@@ -100,7 +101,7 @@ def row_label(row: Row) -> str:
 
 
 @cache
-def _printed(paper: str, table: str) -> pd.DataFrame:
+def _printed(folder: Path, paper: str, table: str) -> pd.DataFrame:
     tables.reported(paper, table)  # says which there are, if not this one
-    path = paths.reported() / f"{paper}_table{table.replace('.', '_')}.csv"
+    path = folder / f"{paper}_table{table.replace('.', '_')}.csv"
     return pd.read_csv(StringIO(read_text(path)), dtype=str, keep_default_na=False)
