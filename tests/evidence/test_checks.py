@@ -119,10 +119,9 @@ def test_counted():
     darts = {"network": "DARTS_V2", "printed": "3.35"}
     found = counted(SPARSE, **darts)
     assert (found.verdict, found.said) == (HOLDS, "3.349 counted, 3.35 printed")
-    assert (
-        counted(SPARSE, network="DARTS_V2", printed="3.3").verdict == FAILS
-    )  # which rounds to 3.3 cut off, not rounded
-    assert counted(SPARSE, network="DARTS_V2", printed="3.3", tolerance=0.1).verdict == HOLDS
+    assert counted(SPARSE, network="DARTS_V2", printed="3.3").verdict == HOLDS
+    assert counted(SPARSE, network="DARTS_V2", printed="3.4").verdict == FAILS
+    assert counted(SPARSE, network="DARTS_V2", printed="3.4", tolerance=0.1).verdict == HOLDS
     assert counted(SPARSE, **darts, channels=16).verdict == FAILS
     assert counted(SPARSE, network="lenet", printed="1.20", in_channels=1, image_size=28).verdict == HOLDS
     cell_ = "|nor_conv_3x3~0|+|none~0|none~1|+|none~0|none~1|none~2|"

@@ -40,9 +40,10 @@ def test_it_is_written_where_the_environment_says_and_read_back(tmp_path, monkey
 def test_what_it_was_measured_on_is_in_the_records(runs):
     table = measures.trainings({"DARTS": runs})
     for made in (study("x", table, runs), study("x", table)):
-        first = made.frame.iloc[0]
-        assert (first["profile"], first["dataset"], first["train_images"]) == ("demo", "digits", 1000)
-        assert made.where() == "demo, digits (1000 training images)"
+        first, settings = made.frame.iloc[0], runs[0].settings
+        assert [first[fact] for fact in FACTS[:2]] == ["demo", settings["dataset"]]
+        assert first["train_images"] == settings["train_images"]
+        assert made.where().startswith(f"demo, digits ({settings['train_images']} training images)")
     assert study("x", table.assign(run="no-such-run")).where() == ""
 
 
