@@ -15,8 +15,7 @@ from scipy import optimize, stats
 
 from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
-from nascore.base.ranges import Digits, Fraction, Images, Measured, Positive, Range
-from nascore.evidence.tables import mean_std
+from nascore.base.ranges import Fraction, Images, Measured, Positive, Range
 from nascore.evidence.verdicts import LEVEL, POWER, UNTESTED, UNTOLD, Claimed, Comparison, judged
 
 Directed = Literal["greater", "less", "different"]
@@ -224,17 +223,6 @@ def image_error(accuracy: Percent, images: Images) -> float:
     """
     p = accuracy / 100
     return 100 * math.sqrt(p * (1 - p) / images + 1 / (4 * images**2)) / (1 + 1 / images)
-
-
-@checked
-def with_image_error(values: Iterable[Percent], images: Images, digits: Digits = 2) -> str:
-    """`mean_std` of accuracies (%) over seeds, and beside it the error that their common test images leave: "97.64 ±
-    0.59 (2), ± 0.81 by 360 images".
-
-    The second does not shrink with seeds: all are tested on the same images.
-    """
-    many = list(values)
-    return f"{mean_std(many, digits)}, ± {image_error(float(np.mean(many)), images):.{digits}f} by {images} images"
 
 
 @checked

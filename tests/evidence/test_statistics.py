@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from nascore.base.errors import ConfigError
+from nascore.evidence import tables
 from nascore.evidence.statistics import (
     at_equal,
     compare,
@@ -15,7 +16,6 @@ from nascore.evidence.statistics import (
     holm,
     image_error,
     rank_correlation,
-    with_image_error,
 )
 from nascore.evidence.verdicts import FAILS, HOLDS, LEVEL, UNTESTED, UNTOLD, judged
 
@@ -201,7 +201,7 @@ def test_test_images_have_an_error_of_their_own():
     assert image_error(50, 300) == pytest.approx(100 * math.sqrt(0.25 / 300), rel=0.01)
     assert image_error(97.5, 10_000) == pytest.approx(100 * math.sqrt(0.975 * 0.025 / 10_000), rel=0.01)
     assert image_error(100, 360) > 0
-    assert with_image_error([97.0, 98.0], 360) == "97.50 ± 0.71 (2), ± 0.83 by 360 images"
+    assert tables.with_image_error([97.0, 98.0], 360) == "97.50 ± 0.71 (2), ± 0.83 by 360 images"
 
 
 def test_what_only_size_explains_is_no_difference():
