@@ -33,8 +33,13 @@ if TYPE_CHECKING:  # the names that `__getattr__` gives
     from nascore import spaces as spaces
     from nascore import supernets as supernets
     from nascore import training as training
+    from nascore.evidence import claims as claims
     from nascore.evidence import findings as findings
+    from nascore.evidence import measures as measures
+    from nascore.evidence import statistics as statistics
+    from nascore.evidence import studies as studies
     from nascore.evidence import tables as tables
+    from nascore.evidence import words as words
     from nascore.evidence.all_runs import all_runs as all_runs
     from nascore.networks.benchmark_cells import BenchmarkCell as BenchmarkCell
     from nascore.networks.benchmark_network import BenchmarkNetwork as BenchmarkNetwork
@@ -57,7 +62,8 @@ _ROOMS = (
     *("base", "data", "derivation", "evidence", "figures", "gal", "networks", "optimization", "pruning", "recipes"),
     *("records", "relaxations", "runs", "search", "spaces", "supernets", "training"),
 )
-_EVIDENCE = ("findings", "nasbench201", "tables")  # modules that are used by their names
+# modules that are used by their names
+_EVIDENCE = ("claims", "findings", "measures", "nasbench201", "statistics", "studies", "tables", "words")
 _NAMES = {
     "BenchmarkCell": "networks",
     "BenchmarkNetwork": "networks",
@@ -69,13 +75,18 @@ _NAMES = {
     "Run": "records",
     "Space": "spaces",
     "all_runs": "evidence",
+    "claims": "evidence",
     "count": "networks",
     "findings": "evidence",
     "keep": "runs",
+    "measures": "evidence",
     "load_run": "runs",  # which imports all recipes: a record's settings may be of their classes
     "run": "runs",
     "run_many": "runs",
+    "statistics": "evidence",
+    "studies": "evidence",
     "tables": "evidence",
+    "words": "evidence",
 }
 
 

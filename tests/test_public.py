@@ -26,14 +26,18 @@ from torch import nn
 
 import nascore
 from nascore.base.errors import NascoreError
-from nascore.evidence import findings, nasbench201, tables
+from nascore.evidence import claims, findings, formulas, measures, nasbench201, statistics, studies, tables, words
+from nascore.evidence.checks import common, measured, sparse_darts
 from nascore.networks import benchmark_cells
 
 WRONG = [
     None, object(), "x", "", -1, 2**70, 3.5, float("nan"), [], {}, b"", Path("nowhere"), torch.zeros(3), dict,
 ]  # fmt: skip
 
-MODULES = (findings, nasbench201, tables)  # used by their names
+MODULES = (  # used by their names
+    *(claims, findings, formulas, measures, nasbench201, statistics, studies, tables, words),
+    *(common, measured, sparse_darts),
+)
 METHODS = ("Run", "Genotype", "BenchmarkCell", "Recipe")  # the front door's classes whose methods are called, too
 
 
@@ -84,7 +88,8 @@ def project(folder: Path) -> Callable[[], Path]:
     """A project with some committed records and the papers' numbers, where nothing is harmed: its `paths.root`."""
     real, runs = nascore.base.paths.root(), folder / "data" / "runs"
     runs.mkdir(parents=True)
-    (folder / "data" / "reported").symlink_to(real / "data" / "reported")
+    for part in ("reported", "claims", "studies"):
+        (folder / "data" / part).symlink_to(real / "data" / part)
     for recipe in ("darts", "darts-201", "dso-share", "gal-pruning-mnist", "eoinas", "retraining", "pdarts"):
         for seed in (0, 1):
             for path in sorted((real / "data" / "runs").glob(f"{recipe}-demo-s{seed}-*"))[:1]:
@@ -243,6 +248,7 @@ MEANT: dict[str, Callable[[], Any]] = {
     "momentum": lambda: 0.0,
     "networks": lambda: {"one": ["normal", "reduce"]},
     "paper": lambda: "eoinas",
+    "looked_up.cell": lambda: record("darts-201").genotype,  # of which `true_accuracies` knows
     "points.metric": lambda: "valid_accuracy",
     "profile": lambda: "smoke",
     "progress": lambda: False,
@@ -253,6 +259,10 @@ MEANT: dict[str, Callable[[], Any]] = {
     "run.recipe": lambda: "darts-no-such",
     "spectrogram.wave": lambda: torch.zeros(16_000),
     "trained.groups": lambda: {"one": [record("retraining")], "two": [record("retraining")]},
+    "compared.first": lambda: "one",
+    "compared.groups": lambda: {"one": [record("darts")] * 2, "two": [record("darts")] * 2},
+    "compared.metric": lambda: "valid_accuracy",
+    "compared.second": lambda: "two",
     "verdict.first": lambda: "one",
     "verdict.groups": lambda: {"one": [record("darts")] * 2, "two": [record("darts")] * 2},
     "verdict.metric": lambda: "valid_accuracy",

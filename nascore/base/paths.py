@@ -19,6 +19,21 @@ def reported() -> Path:
     return root() / "data" / "reported"
 
 
+def claims() -> Path:
+    """What the papers claim, one file a paper."""
+    return root() / "data" / "claims"
+
+
+def checks() -> Path:
+    """The modules that check claims."""
+    return _PACKAGE / "evidence" / "checks"
+
+
+def studies() -> Path:
+    """What notebooks measured, one CSV a study."""
+    return root() / "data" / "studies"
+
+
 def committed_runs() -> Path:
     """Records of real runs that travel with the project."""
     return root() / "data" / "runs"

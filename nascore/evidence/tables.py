@@ -15,7 +15,9 @@ from nascore.base.arguments import checked
 from nascore.base.config import choose
 from nascore.base.errors import ConfigError, shortened
 from nascore.base.files import export, origin
-from nascore.base.ranges import Digits, Measured
+from nascore.base.ranges import Digits, Images, Measured
+from nascore.evidence import statistics
+from nascore.evidence.verdicts import FAILS, HOLDS, Comparison
 
 Kind = Literal["reported", "measured", "computed"]
 KINDS: tuple[Kind, ...] = ("reported", "measured", "computed")
@@ -60,6 +62,18 @@ def mean_std(values: Iterable[Measured], digits: Digits = 2) -> str:
         raise ConfigError("there are no values to take the mean of")
     spread = f" ± {many.std(ddof=1):.{digits}f}" if len(many) > 1 else ""
     return f"{many.mean():.{digits}f}{spread} ({len(many)})"
+
+
+@checked
+def with_image_error(values: Iterable[statistics.Percent], images: Images, digits: Digits = 2) -> str:
+    """`mean_std` of accuracies (%) over seeds, and beside it the error that their common test images leave: "97.64 ±
+    0.59 (2), ± 0.81 by 360 images".
+
+    The second does not shrink with seeds: all are tested on the same images.
+    """
+    many = list(values)
+    shown = mean_std(many, digits)
+    return f"{shown}, ± {statistics.image_error(float(np.mean(many)), images):.{digits}f} by {images} images"
 
 
 @checked
@@ -126,18 +140,36 @@ def trained(groups: Mapping[str, Iterable[Any]]) -> pd.DataFrame:
 
 
 @checked
-def verdict(groups: Mapping[str, Iterable[Any]], first: str, second: str, metric: str = "test_accuracy") -> str:
-    """Whether `first` beats `second`, in a sentence: the difference of their means beside its standard error.
-
-    Only a difference of more than two standard errors counts. Raises `ConfigError` for fewer than two records a side.
+def compared(
+    groups: Mapping[str, Iterable[Any]],
+    first: str,
+    second: str,
+    metric: str = "test_accuracy",
+    claim: statistics.Directed = "greater",
+) -> Comparison:
+    """Whether `metric` is greater in the records of `first` than in those of `second`, as `statistics.compare` says:
+    paired where both have one record of each of the same seeds.
     """
-    sides = [choose("group", name, groups) for name in (first, second)]
-    one, other = (np.array([_metric(run, metric) for run in side]) for side in sides)
-    if min(len(one), len(other)) < 2:
-        raise ConfigError(f"a verdict needs two seeds a side at least, not {len(one)} and {len(other)}")
-    gap, error = one.mean() - other.mean(), np.sqrt(one.var(ddof=1) / len(one) + other.var(ddof=1) / len(other))
-    word = "beats" if gap > 2 * error else "loses to" if gap < -2 * error else "cannot be told from"
-    return f"{first} {word} {second}: {gap:+.2f} ± {error:.2f} points (n = {len(one)} and {len(other)})"
+    sides = [list(choose("group", name, groups)) for name in (first, second)]
+    values = [[_metric(run, metric) for run in side] for side in sides]
+    seeds = [[getattr(run, "seed", None) for run in side] for side in sides]
+    paired = len(set(seeds[0])) == len(seeds[0]) == len(seeds[1]) and set(seeds[0]) == set(seeds[1])
+    if paired:
+        values = [[value for _, value in sorted(zip(*each, strict=True))] for each in zip(seeds, values, strict=True)]
+    return statistics.compare(*values, paired=paired, claim=claim)
+
+
+@checked
+def verdict(groups: Mapping[str, Iterable[Any]], first: str, second: str, metric: str = "test_accuracy") -> str:
+    """Whether `first` beats `second`, in a sentence: the verdict of `compared`, and the numbers behind it.
+
+    Raises `ConfigError` for fewer than two records a side.
+    """
+    found = compared(groups, first, second, metric)
+    if min(found.n) < 2:
+        raise ConfigError(f"a verdict needs two seeds a side at least, not {found.n[0]} and {found.n[1]}")
+    word = {HOLDS: "beats", FAILS: "loses to"}.get(found.verdict, "cannot be told from")
+    return f"{first} {word} {second}: {found.sentence('points')}"
 
 
 @checked

@@ -162,12 +162,26 @@ def test_trainings_side_by_side():
     assert tables.points({"A": group(90.0), "B": group(80.0)}).test_accuracy.tolist() == [90.0, 80.0]
 
 
-def test_a_verdict_needs_two_standard_errors():
-    better, worse, level = group(93.0, 93.2, 93.4), group(90.0, 90.2, 90.4), group(92.0, 93.0, 94.0)
+def test_a_verdict_is_that_of_the_one_rule():
+    better, worse, level = group(93.0, 93.2, 93.4), group(90.1, 90.2, 90.3), group(92.0, 93.0, 94.0)
     groups = {"better": better, "worse": worse, "level": level, "alone": group(90.0)}
-    # each deviation is 0.2: the standard error is sqrt(2 * 0.04 / 3)
-    assert tables.verdict(groups, "better", "worse") == "better beats worse: +3.00 ± 0.16 points (n = 3 and 3)"
-    assert tables.verdict(groups, "worse", "better").startswith("worse loses to better: -3.00")
-    assert tables.verdict(groups, "better", "level").startswith("better cannot be told from level: +0.20 ± 0.59")
+    # pairs differ by 2.9, 3.0 and 3.1: a standard error of 0.1 / sqrt(3), times 4.303
+    said = "better beats worse: +3.00 points [+2.75, +3.25], p = 0.00037, n = 3 and 3"
+    assert tables.verdict(groups, "better", "worse") == said
+    assert tables.verdict(groups, "worse", "better").startswith("worse loses to better: -3.00 points")
+    assert tables.verdict(groups, "better", "level").startswith("better cannot be told from level: +0.20 points")
+    assert "would have shown a difference of" in tables.verdict(groups, "better", "level")
     with pytest.raises(ConfigError, match="two seeds"):
         tables.verdict(groups, "better", "alone")
+
+
+def test_records_of_the_same_seeds_are_pairs():
+    def seeded(*pairs):
+        return [SimpleNamespace(name="r", seed=seed, metrics={"test_accuracy": value}) for seed, value in pairs]
+
+    ours, theirs = seeded((0, 90.0), (1, 95.1), (2, 92.0)), seeded((2, 91.0), (0, 89.2), (1, 94.0))
+    groups = {"ours": ours, "theirs": theirs, "more": seeded((0, 89.2), (1, 94.0), (2, 91.0), (3, 90.0))}
+    found = tables.compared(groups, "ours", "theirs")
+    assert found.test == "paired t" and found.verdict == "holds" and found.difference == pytest.approx(2.9 / 3)
+    assert tables.compared(groups, "ours", "more").test == "Welch's t"
+    assert tables.compared(groups | {"again": theirs + theirs}, "again", "again").test == "Welch's t"

@@ -1,0 +1,103 @@
+"""What studies are made of: a row for each run, with the numbers that claims are about. From records alone."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from nascore.base.arguments import checked
+from nascore.base.errors import ConfigError
+from nascore.evidence.findings import Groups, Truth, strongest
+from nascore.evidence.nasbench201 import BENCHMARKS
+from nascore.evidence.tables import _metric
+from nascore.networks.benchmark_cells import BenchmarkCell
+from nascore.records.record import Run
+
+IDLE = ("none", "skip_connect")  # operations without weights that lead nowhere or on as it is
+
+
+@checked
+def trainings(groups: Groups) -> pd.DataFrame:
+    """Of training records: columns method, seed, run, test_accuracy (%), parameters, macs, seconds."""
+    numbers = ("test_accuracy", "parameters", "macs")
+    return _rows(groups, lambda run: {name: _metric(run, name) for name in numbers} | {"seconds": run.seconds})
+
+
+@checked
+def searches(groups: Groups) -> pd.DataFrame:
+    """Of search records: columns method, seed, run, idle (% of edges led by `none` or `skip_connect` at the end), none
+    (% led by `none`), operations_left (an edge, mean), most_left (on one edge), single (% of edges with one left),
+    last_epoch (its time, as a share of the first's), seconds.
+    """
+    return _rows(groups, _searched)
+
+
+@checked
+def benchmarked(
+    groups: Groups, table: Truth, rules: Mapping[str, Callable[[Run], BenchmarkCell]] | None = None
+) -> pd.DataFrame:
+    """Of searches in NAS-Bench-201: columns method, seed, run, and for each of `rules` that derive cells (by default
+    the records' own, "own") cifar10_<rule>, cifar100_<rule>, ... (% after 200 epochs) and collapsed_<rule> (1 or 0).
+    """
+
+    def derived(run: Run) -> dict[str, float]:
+        found = {name: rule(run) for name, rule in (rules or {"own": _own}).items()}
+        return {key: value for name, cell in found.items() for key, value in looked_up(cell, table, name).items()}
+
+    return _rows(groups, derived)
+
+
+@checked
+def looked_up(cell: BenchmarkCell, table: Truth, rule: str = "own") -> dict[str, float]:
+    """The columns that `benchmarked` has of one cell: for rows without a run, such as random cells."""
+    accuracy = table.accuracy(cell).test
+    found = {f"{data}_{rule}": float(accuracy[data]) for data in BENCHMARKS}
+    return found | {f"collapsed_{rule}": float(cell.collapse() is not None)}
+
+
+@checked
+def agreements(groups: Groups) -> pd.DataFrame:
+    """On how many pairs of seeds (%) an edge has the same strongest operation, a row an edge: columns method, seed (the
+    edge's number: what varies is the edge), run (""), agreement.
+
+    Raises `ConfigError` for a method with fewer than two searches.
+    """
+    rows = []
+    for method, found in strongest(groups).groupby("method", sort=False):
+        names = [search["operation"].to_numpy() for _, search in found.groupby("seed", sort=False)]
+        if len(names) < 2:
+            raise ConfigError(f"agreement needs two searches of a method at least; {method} has one")
+        pairs = [one == other for at, one in enumerate(names) for other in names[:at]]
+        rows += [(method, edge, "", 100 * share) for edge, share in enumerate(np.mean(pairs, axis=0).tolist())]
+    return pd.DataFrame(rows, columns=["method", "seed", "run", "agreement"])
+
+
+def _rows(groups: Mapping[str, Iterable[Run]], of: Callable[[Run], Mapping[str, float]]) -> pd.DataFrame:
+    rows = [
+        {"method": method, "seed": run.seed, "run": run.name} | dict(of(run))
+        for method, runs in groups.items()
+        for run in runs
+    ]
+    if not rows:
+        raise ConfigError("there are no runs to measure")
+    return pd.DataFrame(rows)
+
+
+def _own(run: Run) -> BenchmarkCell:
+    if not isinstance(run.genotype, BenchmarkCell):
+        raise ConfigError(f"{run.name} has found no cell of NAS-Bench-201")
+    return run.genotype
+
+
+def _searched(run: Run) -> dict[str, float]:
+    ends = strongest({"": [run]})
+    left, seconds = ends["survivors"], run.history["seconds"]
+    return {
+        "idle": 100 * float(ends["operation"].isin(IDLE).mean()),
+        "none": 100 * float((ends["operation"] == "none").mean()),
+        "operations_left": float(left.mean()),
+        "most_left": float(left.max()),
+        "single": 100 * float((left == 1).mean()),
+        "last_epoch": float(seconds.iloc[-1] / seconds.iloc[0]),
+        "seconds": float(run.seconds),
+    }
