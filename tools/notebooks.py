@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("TQDM_DISABLE", "1")  # bars belong to people at a terminal; a batch gets a line a run
+os.environ.setdefault("TQDM_DISABLE", "1")  # bars belong to people at a terminal; a batch gets a line a call
 
 import nbformat
 import papermill
