@@ -124,11 +124,10 @@ class Separable(torch.autograd.Function):
     def forward(ctx: Any, of: Pass, scales: Tensor, *tensors: Tensor) -> Tensor:
         count = len(of.sources)
         states, weights = tensors[:count], torch.cat([weight.flatten() for weight in tensors[count:]])
-        x = torch.stack([state.permute(0, 2, 3, 1) for state in states])
-        _, n, h, w, channels = x.shape
+        x, (n, channels, h, w) = _batch_last(states), states[0].shape
         loops: Any = _loops()
         size = loops.Size(channels, h, w, of.padding, n)
-        out = n, -(-h // of.stride), -(-w // of.stride), channels
+        out = -(-h // of.stride), -(-w // of.stride), channels, n
         layers, keeping = len(of.norms), any(ctx.needs_input_grad[2 + count :])
         read = x.new_empty(count * channels * h * (w + 2 * of.padding) * n)
         sums, y = x.new_empty(of.targets, *out), x.new_empty(layers, *out)
@@ -138,12 +137,12 @@ class Separable(torch.autograd.Function):
         arrays = _arrays(x), *fixed, _arrays(weights), _arrays(scales), of.norms[0].eps, keeping
         loops.forward(*arrays, *map(_arrays, (read, y, kept, sums)), (_arrays(mean), _arrays(variance)))
         if of.norms[0].track_running_stats:
-            values = n * out[1] * out[2]
+            values = out[0] * out[1] * n
             follow_together(of.norms, mean.unbind(), (variance * (values / max(values - 1, 1))).unbind())
         inverse = variance.add_(of.norms[0].eps).rsqrt_()
         ctx.save_for_backward(scales, weights, read, y, kept, mean, inverse, *tensors[count:])
         ctx.fixed = fixed
-        return sums.permute(0, 1, 4, 2, 3)
+        return _batch_first(sums)
 
     @staticmethod
     @once_differentiable
@@ -152,19 +151,37 @@ class Separable(torch.autograd.Function):
         count, size = ctx.fixed[:2]
         _, scaled, *towards = ctx.needs_input_grad
         wanted = np.array([*towards[:count], any(towards[count:])])
-        for_states = g.new_empty(count, size.images, size.height, size.width, size.channels)
+        for_states = g.new_empty(count, size.height, size.width, size.channels, size.images)
         for_weights, for_scales = torch.empty_like(weights), torch.zeros_like(scales)
         loops: Any = _loops()
         arrays = map(_arrays, (weights, scales, read, y, kept))
         found = map(_arrays, (for_states, for_weights, for_scales))
         stats = _arrays(mean), _arrays(inverse)
-        loops.backward(_arrays(g.permute(0, 1, 3, 4, 2)), *ctx.fixed, *arrays, stats, wanted, *found)
-        by_state = zip(wanted, for_states.permute(0, 1, 4, 2, 3).unbind(), strict=False)
+        loops.backward(_arrays(_batch_last(g)), *ctx.fixed, *arrays, stats, wanted, *found)
+        by_state = zip(wanted, _batch_first(for_states), strict=False)
         by_weight: Sequence[Any] = [None] * len(each)
         if wanted[count]:
             parts = for_weights.split([weight.numel() for weight in each])
             by_weight = [part.view_as(weight) for part, weight in zip(parts, each, strict=True)]
         return None, for_scales if scaled else None, *(part if yes else None for yes, part in by_state), *by_weight
+
+
+def _batch_last(states: Sequence[Tensor] | Tensor) -> Tensor:
+    """(N, C, H, W), channels-last -> (states, H, W, C, N)."""
+    n, channels, h, w = states[0].shape
+    found = states[0].new_empty(len(states), h * w * channels, n)
+    for to, state in zip(found, states, strict=True):
+        to.copy_(state.permute(0, 2, 3, 1).reshape(n, -1).t())
+    return found.view(-1, h, w, channels, n)
+
+
+def _batch_first(x: Tensor) -> Tensor:
+    """The inverse of `_batch_last`."""
+    count, h, w, channels, n = x.shape
+    found = x.new_empty(count, n, h * w * channels)
+    for to, each in zip(found, x, strict=True):
+        to.copy_(each.view(-1, n).t())
+    return found.view(count, n, h, w, channels).permute(0, 1, 4, 2, 3)
 
 
 def _arrays(x: Tensor) -> np.ndarray[Any, Any]:

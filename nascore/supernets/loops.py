@@ -100,6 +100,15 @@ def add_product(to, at, x, x_at, y, y_at, count):
 
 
 @_compiled
+def add_products(to, at, x, x_at, x_step, y, y_at, y_step, count):
+    """Of two rows of each."""
+    to_, x0, y0 = U(at), U(x_at), U(y_at)
+    x1, y1 = x0 + U(x_step), y0 + U(y_step)
+    for i in range(U(count)):
+        to[to_ + i] = to[to_ + i] + (x[x0 + i] * y[y0 + i] + x[x1 + i] * y[y1 + i])
+
+
+@_compiled
 def mix(to, at, x, x_at, pitch, weights, first, step, inputs, count):
     """Write a sum of rows of x, `pitch` apart, by weights that are `step` apart."""
     to_ = U(at)
@@ -191,9 +200,9 @@ def total(lanes, count):
 
 
 @_compiled
-def total_of_row(row, lanes, columns, images):
+def total_of_row(rows, at, lanes, columns, images):
     lanes[:images] = 0
-    add_columns(lanes, row, 0, columns, images)
+    add_columns(lanes, rows, at, columns, images)
     return total(lanes, images)
 
 
@@ -231,10 +240,10 @@ def through_norm(to, at, g, g_at, x, x_at, mean, factor, shift, shrinking, count
 
 
 @_compiled
-def from_images(x, first, size, to, at, relu):
-    """(N, H, W, C), from `first` on, to (C, H, W', N), its ReLU if so; the padding is set to zero."""
+def from_pixels(x, first, size, to, at, relu):
+    """(H, W, C, N), from `first` on, to (C, H, W', N), its ReLU if so; the padding is set to zero."""
     zero = x.dtype.type(0)
-    n, edge, image = size.images, size.padding * size.images, size.channels * size.height * size.width
+    n, edge = size.images, size.padding * size.images
     for channel in range(size.channels):
         for h in range(size.height):
             begins = at + row_at(size, channel, h)
@@ -242,24 +251,27 @@ def from_images(x, first, size, to, at, relu):
             to[begins - edge : begins] = zero
             to[ends : ends + edge] = zero
             for w in range(size.width):
-                come = first + (h * size.width + w) * size.channels + channel
-                go = begins + w * n
-                for i in range(n):
-                    value = x[come + i * image]
-                    to[go + i] = zero if relu and value <= zero else value
+                come = U(first + ((h * size.width + w) * size.channels + channel) * n)
+                go = U(begins + w * n)
+                if relu:
+                    for i in range(U(n)):
+                        to[go + i] = x[come + i] if x[come + i] > zero else zero
+                else:
+                    for i in range(U(n)):
+                        to[go + i] = x[come + i]
 
 
 @_compiled
-def to_images(x, at, size, to, first):
-    """The inverse of `from_images`, without the padding."""
-    n, image = size.images, size.channels * size.height * size.width
+def to_pixels(x, at, size, to, first):
+    """The inverse of `from_pixels`, without the padding."""
+    n = size.images
     for channel in range(size.channels):
         for h in range(size.height):
             for w in range(size.width):
-                come = at + row_at(size, channel, h) + w * n
-                go = first + (h * size.width + w) * size.channels + channel
-                for i in range(n):
-                    to[go + i * image] = x[come + i]
+                come = U(at + row_at(size, channel, h) + w * n)
+                go = U(first + ((h * size.width + w) * size.channels + channel) * n)
+                for i in range(U(n)):
+                    to[go + i] = x[come + i]
 
 
 @_compiled
@@ -314,7 +326,7 @@ def layers_of(operation, stride):
 def forward(states, count, size, targets, stride, operations, weights, scales, eps, keeping, x, y, kept, sums, stats):
     """Add up operations on `count` states.
 
-    `states` (count, N, H, W, C) -> `sums` (targets, N, H', W', C). Of each operation there is a row: the state and the
+    `states` (count, H, W, C, N) -> `sums` (targets, H', W', C, N). Of each operation there is a row: the state and the
     target, kernel, dilation, layers, the place of its scale, its first norm, and where the weights of its layers begin.
     Written for the backward pass: x, the padded activations of the states, y, each layer's output before its norm, and,
     if `keeping`, what is between its convolutions; also `stats`, the mean and the variance of each norm.
@@ -325,7 +337,7 @@ def forward(states, count, size, targets, stride, operations, weights, scales, e
     row, plane, all_of = out.width * out.images, out.height * out.width * out.images, values(out)
     one = values(size)
     for state in range(count):
-        from_images(states, state * size.images * channels * size.height * size.width, size, x, state * one, True)
+        from_pixels(states, state * size.images * channels * size.height * size.width, size, x, state * one, True)
     lanes, added = np.empty(size.images, x.dtype), np.zeros(targets * all_of, x.dtype)
     second = np.zeros(values(inner), x.dtype)
     between = kept if keeping else np.empty(channels * row, x.dtype)
@@ -352,7 +364,7 @@ def forward(states, count, size, targets, stride, operations, weights, scales, e
                 added, target * all_of + channel * plane, y, at + channel * plane, means[norm], factor, plane
             )
     for target in range(targets):
-        to_images(added, target * all_of, out, sums, target * all_of)
+        to_pixels(added, target * all_of, out, sums, target * all_of)
 
 
 @_compiled
@@ -365,11 +377,12 @@ def through_block(
     its products with y less the mean. The gradient of x is added to `to` if the first of `wanted` says so; those of the
     weights are written to `found` if the second does.
     """
-    outwards, inwards, row_of, lanes = buffers
+    outwards, inwards, rows, lanes = buffers
     n, channels, kernel, out = size.images, size.channels, layer.kernel, bare(size, layer.stride)
     reach, step = layer.dilation * (kernel - 1) // 2, layer.dilation * n
     row, plane = out.width * n, out.height * out.width * n
     middle = padded(out, size.padding)
+    edges, pitch = 2 * size.padding * n, (size.width + 2 * size.padding) * n
     for channel in range(channels):
         norm = layer.norm * channels + channel
         inverse = inverses[norm]
@@ -387,31 +400,44 @@ def through_block(
             mix(inwards, to_row, outwards, h * row, plane, weights, layer.pointwise + channel, channels, channels, row)
     if wanted[1]:
         for output in range(channels):
+            rows[: channels * row] = 0
+            for h in range(0, out.height - 1, 2):
+                for channel in range(channels):
+                    come, read = output * plane + h * row, at + channel * plane + h * row
+                    add_products(rows, channel * row, outwards, come, row, kept, read, row, row)
             for channel in range(channels):
-                row_of[:row] = 0
-                for h in range(out.height):
-                    read = at + channel * plane + h * row
-                    add_product(row_of, 0, outwards, output * plane + h * row, kept, read, row)
-                found[layer.pointwise + output * channels + channel] = total_of_row(row_of, lanes, out.width, n)
+                if out.height % 2:
+                    come, read = (output + 1) * plane - row, at + (channel + 1) * plane - row
+                    add_product(rows, channel * row, outwards, come, kept, read, row)
+                here = layer.pointwise + output * channels + channel
+                found[here] = total_of_row(rows, channel * row, lanes, out.width, n)
     for channel in range(channels):
         for ky in range(kernel):
             taps = layer.depthwise + (channel * kernel + ky) * kernel
             above = ky * layer.dilation - reach
             if wanted[1]:
+                rows[: kernel * row] = 0
+                h = max(0, -(above // layer.stride))
+                ends = min(out.height, (size.height - 1 - above) // layer.stride + 1)
+                while h < ends:
+                    from_row = row_at(middle, channel, h)
+                    read = x_at + row_at(size, channel, h * layer.stride + above) - reach * n
+                    if layer.stride == 1 and h + 1 < ends:
+                        for kx in range(kernel):
+                            here = read + kx * step
+                            add_products(rows, kx * row, inwards, from_row, row + edges, x, here, pitch, row)
+                        h += 2
+                        continue
+                    for kx in range(kernel):
+                        if layer.stride == 1:
+                            add_product(rows, kx * row, inwards, from_row, x, read + kx * step, row)
+                        else:
+                            for w in range(out.width):
+                                come = read + w * layer.stride * n + kx * step
+                                add_product(rows, kx * row + w * n, inwards, from_row + w * n, x, come, n)
+                    h += 1
                 for kx in range(kernel):
-                    row_of[:row] = 0
-                    for h in range(out.height):
-                        source = h * layer.stride + above
-                        if 0 <= source < size.height:
-                            from_row = row_at(middle, channel, h)
-                            read = x_at + row_at(size, channel, source) - reach * n + kx * step
-                            if layer.stride == 1:
-                                add_product(row_of, 0, inwards, from_row, x, read, row)
-                            else:
-                                for w in range(out.width):
-                                    come = read + w * layer.stride * n
-                                    add_product(row_of, w * n, inwards, from_row + w * n, x, come, n)
-                    found[taps + kx] = total_of_row(row_of, lanes, out.width, n)
+                    found[taps + kx] = total_of_row(rows, kx * row, lanes, out.width, n)
             if wanted[0]:
                 for h in range(out.height):
                     source = h * layer.stride + above
@@ -444,11 +470,11 @@ def backward(
     one = values(size)
     g = np.empty(targets * all_of, x.dtype)
     for target in range(targets):
-        from_images(gradients, target * all_of, out, g, target * all_of, False)
-    lanes, row_of = np.empty(n, x.dtype), np.empty(row, x.dtype)
+        from_pixels(gradients, target * all_of, out, g, target * all_of, False)
+    lanes, rows = np.empty(n, x.dtype), np.empty(max(channels, 5) * row, x.dtype)
     outwards = np.empty(all_of, x.dtype)
-    buffers = outwards, np.zeros(values(padded(out, size.padding)), x.dtype), row_of, lanes
-    inner_buffers = outwards, np.zeros(values(inner), x.dtype), row_of, lanes
+    buffers = outwards, np.zeros(values(padded(out, size.padding)), x.dtype), rows, lanes
+    inner_buffers = outwards, np.zeros(values(inner), x.dtype), rows, lanes
     second, through_second = np.zeros(values(inner), x.dtype), np.empty(values(inner), x.dtype)
     to = np.zeros(len(x), x.dtype)
     sums, along = np.empty(targets * channels), np.empty((2, channels))
@@ -490,15 +516,15 @@ def backward(
         )
         for channel in range(channels):
             mean = means[layer.norm * channels + channel]
-            row_of[:] = 0
+            rows[:row] = 0
             lanes[:] = 0
             for h in range(out.height):
                 come, read = row_at(inner, channel, h), first + channel * plane + h * row
                 keep_above(through_second, come, y, read, mean, row)
-                add_multiple(row_of, 0, through_second, come, x.dtype.type(1), row)
+                add_multiple(rows, 0, through_second, come, x.dtype.type(1), row)
                 add_along(lanes, through_second, come, y, read, mean, out.width, n)
             along[1, channel] = total(lanes, n)
-            along[0, channel] = total_of_row(row_of, lanes, out.width, n)
+            along[0, channel] = total_of_row(rows, 0, lanes, out.width, n)
         through_block(
             through_second, 0, inner, x, state * one, size, layer, weights, kept, y, first, means, inverses,
             x.dtype.type(1), along, buffers, to, needed, for_weights,
@@ -506,4 +532,4 @@ def backward(
     for state in range(count):
         if wanted[state]:
             keep_above(to, state * one, x, state * one, x.dtype.type(0), one)
-            to_images(to, state * one, size, for_states, state * values(padded(size, 0)))
+            to_pixels(to, state * one, size, for_states, state * values(padded(size, 0)))
