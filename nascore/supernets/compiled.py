@@ -1,4 +1,4 @@
-"""Separable convolutions of many edges in one compiled pass each, where Numba is installed: `pip install nascore[numba]`.
+"""Separable convolutions of many edges in compiled passes, where Numba is installed: `pip install nascore[numba]`.
 
 On a CPU and one thread, for small activations: there most of what `banks` takes is the fixed cost of calls. `loops` has
 the passes. Elsewhere, and without Numba, `together` computes the same.
@@ -26,7 +26,7 @@ from nascore.supernets.together import Place
 
 VARIABLE = "NASCORE_COMPILED"  # 0: don't, though Numba is installed
 _MOST = 2**17  # values of an activation up to which it was faster
-_wanted: list[bool] = []  # what is asked for at present, the last one
+_choice: list[bool] = []  # what was asked for last, if anything was
 
 
 def version() -> str | None:
@@ -36,17 +36,23 @@ def version() -> str | None:
 
 def wanted() -> bool:
     """Whether supernets are to be computed so where they can be: if Numba is there, unless the environment says no."""
-    return _wanted[-1] if _wanted else os.environ.get(VARIABLE, "1") != "0" and _loops() is not None
+    chosen = _choice[-1] if _choice else os.environ.get(VARIABLE, "1") != "0"
+    return chosen and _loops() is not None
 
 
 @contextmanager
 def compiling(yes: bool) -> Iterator[None]:
-    """Ask for it, or for the contrary."""
-    _wanted.append(yes and _loops() is not None)
+    """Ask for it here, or for the contrary."""
+    _choice.append(yes)
     try:
         yield
     finally:
-        _wanted.pop()
+        _choice.pop()
+
+
+def go_on(yes: bool) -> None:
+    """Ask for it, within `compiling`, as what goes on here was begun."""
+    _choice[-1:] = [yes]
 
 
 @cache
@@ -62,9 +68,15 @@ def _loops() -> ModuleType | None:
 
 
 def takes(x: Tensor) -> bool:
-    """Whether an activation, a state of a cell that is trained, is one to compute so."""
-    small = x.numel() <= _MOST and x.dtype in (torch.float32, torch.float64)
-    return small and torch.get_num_threads() == 1 and wanted()
+    """Whether an activation, a state of a cell that is trained, is one to compute so.
+
+    The products of pointwise weights are loops here, so many as pairs of channels, and longer with more images: with
+    many channels a library's are faster.
+    """
+    images, channels, *_ = x.shape
+    small = x.numel() <= _MOST and channels <= max(8, images // 2)
+    known = x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64)
+    return small and known and torch.get_num_threads() == 1 and wanted()
 
 
 def key_of(module: nn.Module) -> tuple[Any, ...] | None:

@@ -57,7 +57,8 @@ class FastSearchCell(SearchCell):
         left: list[list[tuple[State, Place]]] = [[] for _ in range(self.nodes)]
         plans = self._plan(weights.active.tolist(), self.training and takes(states[0].x))
         for node, (first, passes, banks, alone) in enumerate(plans):
-            known, sums, refused = states[first:], Sums(self.nodes - node), []
+            known, sums = states[first:], Sums(self.nodes - node)
+            refused: list[Place] = []
             for each in passes:
                 added = each.add(known, scales)
                 refused += each.places if added is None else []

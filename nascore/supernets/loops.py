@@ -368,15 +368,14 @@ def forward(states, count, size, targets, stride, operations, weights, scales, e
 
 
 @_compiled
-def through_block(
-    g, g_at, g_size, x, x_at, size, layer, weights, kept, y, at, means, inverses, scale, along, buffers, to, wanted, found
-):
+def through_block(g, g_at, g_size, x, x_at, size, layer, made, at, scale, along, buffers, to, wanted, found):
     """Through a layer's norm and convolutions.
 
     g, by `g_size`, is the gradient of the norm's output over `scale`; `along` its sums for each channel, and those of
     its products with y less the mean. The gradient of x is added to `to` if the first of `wanted` says so; those of the
-    weights are written to `found` if the second does.
+    weights are written to `found` if the second does. y and what is kept of this layer begin at `at`.
     """
+    weights, y, kept, means, inverses = made
     outwards, inwards, rows, lanes = buffers
     n, channels, kernel, out = size.images, size.channels, layer.kernel, bare(size, layer.stride)
     reach, step = layer.dilation * (kernel - 1) // 2, layer.dilation * n
@@ -444,9 +443,7 @@ def through_block(
                     if 0 <= source < size.height:
                         from_row, to_row = row_at(middle, channel, h), x_at + row_at(size, channel, source)
                         if layer.stride == 1:
-                            add_taps(
-                                to, to_row, inwards, from_row - reach * n, step, weights, taps, kernel, True, row
-                            )
+                            add_taps(to, to_row, inwards, from_row - reach * n, step, weights, taps, kernel, True, row)
                         else:
                             for w in range(out.width):
                                 for kx in range(kernel):
@@ -456,14 +453,29 @@ def through_block(
 
 @_compiled
 def backward(
-    gradients, count, size, targets, stride, operations, weights, scales, x, y, kept, stats, wanted, for_states,
-    for_weights, for_scales,
+    gradients,
+    count,
+    size,
+    targets,
+    stride,
+    operations,
+    weights,
+    scales,
+    x,
+    y,
+    kept,
+    stats,
+    wanted,
+    for_states,
+    for_weights,
+    for_scales,
 ):
     """The gradients of `forward`, from that of the sums, and what it wrote, 1 / the deviations for the variances.
 
     `wanted` says of each state whether its gradient is, and then whether those of the weights are.
     """
     means, inverses = stats
+    made = weights, y, kept, means, inverses
     n, channels, out = size.images, size.channels, bare(size, stride)
     inner = padded(out, 2)
     row, plane, all_of = out.width * n, out.height * out.width * n, values(out)
@@ -499,8 +511,21 @@ def backward(
         needed = wanted[state], wanted[count]
         if layers == 1:
             through_block(
-                g, g_at, out, x, state * one, size, layer, weights, kept, y, at, means, inverses, scales[place], along,
-                buffers, to, needed, for_weights,
+                g,
+                g_at,
+                out,
+                x,
+                state * one,
+                size,
+                layer,
+                made,
+                at,
+                scales[place],
+                along,
+                buffers,
+                to,
+                needed,
+                for_weights,
             )
             continue
         first = layer.norm * all_of
@@ -511,8 +536,21 @@ def backward(
                 activate(second, row_at(inner, channel, h), y, read, means[norm], inverses[norm], row)
         through_second[:] = 0
         through_block(
-            g, g_at, out, second, 0, inner, later, weights, kept, y, at, means, inverses, scales[place], along,
-            inner_buffers, through_second, (True, wanted[count]), for_weights,
+            g,
+            g_at,
+            out,
+            second,
+            0,
+            inner,
+            later,
+            made,
+            at,
+            scales[place],
+            along,
+            inner_buffers,
+            through_second,
+            (True, wanted[count]),
+            for_weights,
         )
         for channel in range(channels):
             mean = means[layer.norm * channels + channel]
@@ -526,8 +564,21 @@ def backward(
             along[1, channel] = total(lanes, n)
             along[0, channel] = total_of_row(rows, 0, lanes, out.width, n)
         through_block(
-            through_second, 0, inner, x, state * one, size, layer, weights, kept, y, first, means, inverses,
-            x.dtype.type(1), along, buffers, to, needed, for_weights,
+            through_second,
+            0,
+            inner,
+            x,
+            state * one,
+            size,
+            layer,
+            made,
+            first,
+            x.dtype.type(1),
+            along,
+            buffers,
+            to,
+            needed,
+            for_weights,
         )
     for state in range(count):
         if wanted[state]:
