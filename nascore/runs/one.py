@@ -26,6 +26,7 @@ from nascore.records.environment import find_device, lacks_memory, seeded
 from nascore.records.journal import Call, note
 from nascore.records.record import REPLACED, Run, is_finished, load_run
 from nascore.runs.asked import ask
+from nascore.supernets.compiled import compiling, wanted
 
 SMALL = ("smoke", "demo")  # the profiles whose steps are too small to be shared out
 
@@ -34,7 +35,18 @@ Device = Annotated[str | torch.device, "a name such as 'cpu' or 'cuda:1'"]
 _COMPUTING = threading.RLock()
 
 
+@contextmanager
+def interrupted_in_a_line() -> Iterator[None]:
+    """Let a notebook show an interruption in one line: IPython asks what stopped a cell how it is to be shown."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        vars(stop)["_render_traceback_"] = lambda: ["interrupted: run the cell again to go on"]
+        raise
+
+
 @checked
+@interrupted_in_a_line()
 def run(
     recipe: Recipe | str,
     profile: str = "demo",
@@ -49,6 +61,7 @@ def run(
     wait: Seconds = 3600.0,
     threads: Processors | None = None,
     progress: bool = True,
+    verbose: bool = True,
     **overrides: Any,
 ) -> Run:
     """Compute a recipe, or load it where the same configuration has been computed before.
@@ -74,6 +87,7 @@ def run(
             would have other bits on machines with other numbers of cores, and torch's own number elsewhere. A run that
             goes on has those that it was begun with.
         progress: show a progress bar on runs of more than two seconds (`TQDM_DISABLE=1` silences it too).
+        verbose: print what is computed or loaded, and leave the bar.
 
     Under `torchrun` a retraining is shared out to all processes (see `nascore.training`); the leader writes the record.
     An unfinished run goes on from its last checkpoint and ends as if it had never stopped. Raises `ConfigError` for
@@ -94,20 +108,25 @@ def run(
             if not (done := team().agree(is_finished(folder))):  # else by whoever held the lock
                 with seeded(asked.seed, target), _memory_told(folder):
                     task = asked.settings.start(target, asked.seed, data_root, asked.after)
-                    _compute(RunFolder(folder, asked.identity.config(), target, team()), task, progress)
+                    _compute(RunFolder(folder, asked.identity.config(), target, team()), task, progress, verbose)
             team().agree(None)  # nobody goes on before the record is there
         found = folder if done else None
     run = load_run(found or folder)
     if found:
         asked.identity.check(run)
-        _tell(run)
+        if verbose and team().leads:
+            tell(run)
     if found == folder and team().leads and leftovers(folder):  # of a process that died when all was done
         with suppress(RunError), locked(folder, wait=0):
             sweep(folder)
     if team().leads:
-        source = "computed" if not found else "loaded" if found == folder else "committed"
-        note(Call(run.name, run.recipe, run.profile, run.seed, str(run.path), source, run.seconds))
+        note_call(run, "computed" if not found else "loaded" if found == folder else "committed")
     return run
+
+
+def note_call(run: Run, source: str) -> None:
+    """Add a run to the journal of calls."""
+    note(Call(run.name, run.recipe, run.profile, run.seed, str(run.path), source, run.seconds))
 
 
 @contextmanager
@@ -143,10 +162,10 @@ def _replaced(folder: Path) -> Iterator[Path]:
     yield from (folder.with_name(f"{folder.name}{REPLACED}-{number}") for number in count(2))
 
 
-def _tell(found: Run) -> None:
+def tell(found: Run) -> None:
+    """Print where a record is, and where it came from."""
     when, where = found.environment["date"][:10], found.environment["device"]
-    if team().leads:
-        print(f"loaded {paths.shown(found.path)} (computed {when} on {where} in {found.seconds:.0f} s)")
+    print(f"loaded {paths.shown(found.path)} (computed {when} on {where} in {found.seconds:.0f} s)")
 
 
 @contextmanager
@@ -160,20 +179,21 @@ def _alone(wait: float, threads: int) -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        yield
+        with compiling(wanted()):
+            yield
     finally:
         torch.set_num_threads(before)
         _COMPUTING.release()
 
 
-def _compute(folder: RunFolder, task: Task, progress: bool) -> None:
+def _compute(folder: RunFolder, task: Task, progress: bool, verbose: bool) -> None:
     rows = folder.restore(task)
     folder.open()
     name = paths.shown(folder.path)
     doing = f"going on with {name} at" if rows else f"computing {name} from"
-    say = print if folder.team.leads else lambda *_: None
+    say = print if verbose and folder.team.leads else lambda *_: None
     say(f"{doing} epoch {len(rows) + 1} of {task.epochs} on {_workers(folder)}")
-    with _bar(folder, task, progress) as bar:
+    with _bar(folder, task, progress, leave=verbose) as bar:
         while task.epoch < task.epochs:
             began = time.perf_counter()
             row = {"epoch": task.epoch + 1, **task.run_epoch()}
@@ -192,10 +212,11 @@ def _workers(folder: RunFolder) -> str:
     return f"{folder.team.size} processes" if folder.team.size > 1 else str(folder.device)
 
 
-def _bar(folder: RunFolder, task: Task, progress: bool) -> tqdm:
+def _bar(folder: RunFolder, task: Task, progress: bool, leave: bool) -> tqdm:
     # `disable` is only given to switch it off: without it TQDM_DISABLE decides
     off = {} if progress and folder.team.leads else {"disable": True}
-    return tqdm(total=task.epochs, initial=task.epoch, desc=folder.path.name, unit="epoch", delay=2, **off)
+    name = folder.path.name
+    return tqdm(total=task.epochs, initial=task.epoch, desc=name, unit="epoch", delay=2, leave=leave, **off)
 
 
 def _check_finite(row: dict[str, float], name: str) -> None:
