@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -197,6 +198,7 @@ def _soft(z: np.ndarray, threshold: float) -> np.ndarray:
     return np.sign(z) * np.maximum(np.abs(z) - threshold, 0)
 
 
+@cache
 def _handmade(network: str) -> Count:
     from torchvision import models
 
