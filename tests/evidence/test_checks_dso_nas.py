@@ -1,6 +1,7 @@
 """Checkers of DSO-NAS, and those for printed means and deviations: each with what holds and what does not."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 from torch import nn
@@ -9,7 +10,8 @@ from nascore.base.errors import ConfigError
 from nascore.evidence.checks import dso_nas
 from nascore.evidence.checks.base import Sources
 from nascore.evidence.checks.common import beyond_runs, undominated
-from nascore.evidence.verdicts import FAILS, HOLDS, UNTOLD
+from nascore.evidence.studies import study
+from nascore.evidence.verdicts import FAILS, HOLDS, UNTESTED, UNTOLD
 
 DSO = Sources("dso_nas")
 SPREAD = {"table": 1, "mean": "test_error_percent_mean", "std": "test_error_percent_std"}
@@ -148,3 +150,22 @@ def test_both_with_cutout():
 def test_the_lasso_is_the_same_each_time():
     one, other = (dso_nas._printed_steps(*dso_nas._lasso(0), 5)[-1][0] for _ in range(2))
     assert np.array_equal(one, other)
+
+
+def test_one_of_pairs():
+    rows = [("a", seed, "", 1.0 + seed / 10) for seed in range(5)] + [
+        ("b", seed, "", 2.0 + seed / 9) for seed in range(5)
+    ]
+    rows += [("c", seed, "", 1.0 + seed) for seed in range(5)] + [("d", seed, "", 1.1 + seed % 3) for seed in range(5)]
+    made = study("pairs", pd.DataFrame(rows, columns=["method", "seed", "run", "error"]))
+    sources = Sources("dso_nas", {"pairs": made})
+    asked = {"study": "pairs", "column": "error", "others": [["c", "d"]]}
+    found = dso_nas.one_of_pairs(sources, **asked, ours="a", theirs="b", claim="less")
+    alone = dso_nas.one_of_pairs(sources, **asked | {"others": []}, ours="a", theirs="b", claim="less")
+    assert found.verdict == alone.verdict == HOLDS
+    assert found.values["p"] == pytest.approx(2 * alone.values["p"])
+    assert dso_nas.one_of_pairs(sources, **asked, ours="a", theirs="b").verdict == FAILS
+    assert dso_nas.one_of_pairs(sources, **asked, ours="c", theirs="d").verdict == UNTOLD
+    assert dso_nas.one_of_pairs(DSO, **asked, ours="a", theirs="b").verdict == UNTESTED
+    with pytest.raises(ConfigError, match="pairs of methods"):
+        dso_nas.one_of_pairs(sources, **asked | {"others": [["c"]]}, ours="a", theirs="b")

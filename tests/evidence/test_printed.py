@@ -75,12 +75,12 @@ def test_claims_are_judged_by_the_studies_given():
     assert judged("dso_nas").text.count("\n") == len(main) + 2
     chosen = judged("dso_nas", "headline")
     assert chosen.text.count("**holds**") == 3 == sum(e.id.startswith("headline") for e in load_claims("dso_nas"))
-    rows = [("DSO-NAS-share", at, "", 1.0 + at / 10) for at in range(5)]
-    rows += [("random-share", at, "", 3.0 + at / 9) for at in range(5)]
+    rows = [("DSO-NAS-full", at, "", 1.0 + at / 10) for at in range(5)]
+    rows += [("DSO-NAS-share", at, "", 3.0 + at / 9) for at in range(5)]
     made = study("dso_nas_random", pd.DataFrame(rows, columns=["method", "seed", "run", "error"]))
-    assert "**holds**" in judged("dso_nas", "measured-random-share", studies=[made]).text
+    assert "**holds**" in judged("dso_nas", "measured-sharing", studies=[made]).text
     worse = study("dso_nas_random", made.frame.assign(error=10 - made.frame["error"]))
-    assert "**does not hold**" in judged("dso_nas", "measured-random-share", studies=[worse]).text
+    assert "**does not hold**" in judged("dso_nas", "measured-sharing", studies=[worse]).text
 
 
 def test_a_caption_says_what_is_not_the_same(runs):

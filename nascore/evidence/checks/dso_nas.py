@@ -12,10 +12,11 @@ from torch import nn
 from nascore.base.arguments import checked
 from nascore.base.config import choose
 from nascore.base.errors import ConfigError
-from nascore.base.ranges import NonNegative, Positive
+from nascore.base.ranges import Digits, NonNegative, Positive
+from nascore.evidence import statistics
 from nascore.evidence.checks.base import Finding, Quantity, Row, Sources, row_label, whether
 from nascore.evidence.formulas import number
-from nascore.evidence.verdicts import UNTOLD
+from nascore.evidence.verdicts import UNTESTED, UNTOLD
 from nascore.networks.counting import Count, count
 from nascore.networks.operations import build_post_norm, conv_bn
 from nascore.spaces.blocks import BlockSpace
@@ -169,6 +170,37 @@ def both_with_cutout(
     sources.row(other_table, other_row, other)  # that there is one
     one, two = (bool(re.search(r"c/o|cutout", name, re.IGNORECASE)) for name in names)
     return Finding(whether(one == two), f'"{names[0]}" here, "{names[1]}" there', {"here": one, "there": two})
+
+
+@checked
+def one_of_pairs(
+    sources: Sources,
+    *,
+    study: str,
+    column: str,
+    ours: str,
+    theirs: str,
+    others: list[list[str]],
+    claim: statistics.Directed = "greater",
+    unit: str = "",
+    digits: Digits = 2,
+) -> Finding:
+    """Whether ours is greater (less, ...) than theirs in a column of a study, as `measured` says, corrected for the
+    `others`: pairs of methods that the same sentence compares (Holm).
+    """
+    table = sources.study(study)
+    if table is None:
+        return Finding(UNTESTED, f"there is no study {study}")
+    if any(len(pair) != 2 for pair in others):
+        raise ConfigError("others are pairs of methods: ours and theirs")
+    asked = {}
+    for pair in ([ours, theirs], *others):
+        one, other = (table.values(method, column) for method in pair)
+        paired = len(one) > 1 and list(one.index) == list(other.index)
+        asked[" ".join(pair)] = statistics.compare(one.tolist(), other.tolist(), paired=paired, claim=claim)
+    found = statistics.holm(asked)[f"{ours} {theirs}"]
+    said = found.sentence(unit, digits) + (f" ({where})" if (where := table.where()) else "")
+    return Finding(found.verdict, said, {"difference": found.difference, "p": found.p})
 
 
 def _lasso(seed: int) -> tuple[Callable[[np.ndarray], np.ndarray], float]:
