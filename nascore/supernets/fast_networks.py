@@ -2,7 +2,8 @@
 
 What `networks` does operation by operation is done here state by state, see `layers`. Parameters, buffers and their
 names are those of the plain form, so that either takes the other's weights. On GPUs what reads a state shares its ReLU,
-and all else is as in the plain form.
+and all else is as in the plain form. On CPUs activations are channels-last; cells and blocks that are given others
+compute them as the plain form does, and so does a whole network where its activations are too small to gain.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,21 +16,27 @@ from nascore.base.arguments import checked
 from nascore.networks.benchmark_cells import EDGES, OUTPUT
 from nascore.networks.benchmark_network import BenchmarkNetwork, DerivedBenchmarkCell
 from nascore.networks.block_network import BlockNetwork, DerivedBlock
+from nascore.networks.block_stack import BlockStack
 from nascore.networks.cell_network import CellNetwork, DerivedCell
 from nascore.networks.cell_stack import CifarStem
+from nascore.networks.residual_stack import ResidualStack
 from nascore.supernets.affine import Statistics
 from nascore.supernets.kernels import channels_last
 from nascore.supernets.layers import Found, Read, computed
 
 Drop = Callable[[Tensor], Tensor] | None
 
+_LEAST = 2**14  # values of a cell's activation from which on training gains on a CPU
+
 
 class FastDerivedCell(DerivedCell):
     """`DerivedCell`, computed state by state; see the module."""
 
-    def forward(self, input0: Tensor | None, input1: Tensor | None, drop: Drop = None) -> Tensor:
-        statistics = Statistics()
+    def forward(self, input0: Tensor, input1: Tensor, drop: Drop = None) -> Tensor:
         inputs = {at: x for at, x in enumerate((input0, input1)) if x is not None}
+        if not all(_is_fast(x) for x in inputs.values()):
+            return super().forward(input0, input1, drop)
+        statistics = Statistics()
         states = {at: Read(channels_last(x), statistics) for at, x in inputs.items()}
         layers = iter(self.operations)
         for node, edges in self.cell.numbered():
@@ -51,6 +58,9 @@ class FastCellNetwork(CellNetwork):
 
     def outputs(self, x: Tensor, call: Callable[..., Tensor]) -> Iterator[Tensor | None]:
         statistics = Statistics()
+        if not _gains(self, x, self.stem.outputs // (1 if self.stem.reduces_last else 3), self.stem.halvings):
+            yield from super().outputs(x.contiguous(), call)
+            return
         before_last: Read | None
         last: Read | None
         before_last, last = self._begun(channels_last(x), statistics)
@@ -70,20 +80,12 @@ class FastCellNetwork(CellNetwork):
         return before_last, _through(self.stem.stem1, before_last)
 
 
-class _Stack:
-    """How a stack of cells or blocks computes what is between them."""
-
-    def through(self, module: nn.Module, x: Tensor) -> Tensor:
-        statistics = Statistics()
-        found = computed(module, Read(channels_last(x), statistics)).x
-        statistics.follow()
-        return found
-
-
 class FastDerivedBenchmarkCell(DerivedBenchmarkCell):
     """`DerivedBenchmarkCell`, computed state by state; see the module."""
 
     def forward(self, x: Tensor) -> Tensor:
+        if not _is_fast(x):
+            return super().forward(x)
         statistics = Statistics()
         states, layers = [Read(channels_last(x), statistics)], list(zip(self.operations, EDGES, strict=True))
         for node in range(1, OUTPUT + 1):
@@ -94,18 +96,21 @@ class FastDerivedBenchmarkCell(DerivedBenchmarkCell):
 
 
 @checked
-class FastBenchmarkNetwork(_Stack, BenchmarkNetwork):
+class FastBenchmarkNetwork(BenchmarkNetwork):
     """`BenchmarkNetwork`, computed state by state; see the module."""
 
     cell = FastDerivedBenchmarkCell
+
+    def through(self, module: nn.Module, x: Tensor) -> Tensor:
+        return _around(self, module, x, super().through)
 
 
 class FastDerivedBlock(DerivedBlock):
     """`DerivedBlock`, its operations computed by `layers`."""
 
     def forward(self, x: Tensor, drop: Drop = None) -> Tensor:
-        if not self.reduce:
-            return x
+        if not self.reduce or not _is_fast(x):
+            return super().forward(x, drop)
         statistics, states = Statistics(), {0: channels_last(x)}
         for node, operation in zip(self.block.operations(), self.operations, strict=True):
             read = _summed([Found(states[source], False) for source in self.reads[node]])
@@ -117,10 +122,38 @@ class FastDerivedBlock(DerivedBlock):
 
 
 @checked
-class FastBlockNetwork(_Stack, BlockNetwork):
+class FastBlockNetwork(BlockNetwork):
     """`BlockNetwork` of fast blocks; see the module."""
 
     block = FastDerivedBlock
+
+    def through(self, module: nn.Module, x: Tensor) -> Tensor:
+        return _around(self, module, x, super().through)
+
+
+def _around(
+    stack: ResidualStack | BlockStack, module: nn.Module, x: Tensor, plain: Callable[[nn.Module, Tensor], Tensor]
+) -> Tensor:
+    """What is around a stack's cells or blocks; the stem, which is first, sets the layout for all."""
+    if module is stack.stem:
+        if not _gains(stack, x, stack.widths[0]):
+            return plain(module, x.contiguous()).contiguous()
+    elif not _is_fast(x):
+        return plain(module, x)
+    statistics = Statistics()
+    found = computed(module, Read(channels_last(x), statistics)).x
+    statistics.follow()
+    return channels_last(found)
+
+
+def _gains(network: nn.Module, images: Tensor, width: int, halvings: int = 0) -> bool:
+    """Whether the fast form is the faster one, for activations of `width` channels whose sides are halved so often."""
+    values = len(images) * width * images.shape[2] * images.shape[3] // 4**halvings
+    return images.device.type != "cpu" or not network.training or values >= _LEAST
+
+
+def _is_fast(x: Tensor) -> bool:
+    return x.device.type != "cpu" or x.is_contiguous(memory_format=torch.channels_last)
 
 
 def _dropped(found: Found, operation: nn.Module, drop: Drop) -> Found:

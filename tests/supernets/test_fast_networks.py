@@ -26,8 +26,17 @@ from nascore.networks import operations as registry
 from nascore.networks.benchmark_cells import OPERATIONS as OF_BENCHMARK
 from nascore.networks.operations import OPERATIONS, SeparableConvolution
 from nascore.spaces.blocks import CANDIDATES
-from nascore.supernets import FastBenchmarkNetwork, FastBlockNetwork, FastCellNetwork, layers
+from nascore.supernets import FastBenchmarkNetwork, FastBlockNetwork, FastCellNetwork, fast_networks, layers
 from nascore.supernets.affine import Average
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_activations_are_computed_fast():
+    """What is small enough for a test is too small to gain."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(fast_networks, "_LEAST", 0)
+        yield
+
 
 FAST = {CellNetwork: FastCellNetwork, BenchmarkNetwork: FastBenchmarkNetwork, BlockNetwork: FastBlockNetwork}
 
@@ -184,6 +193,21 @@ def test_in_float32_it_is_no_further_from_float64_than_twice_the_plain_form(size
 
 def small(**sizes):
     return pair(CellNetwork, PUBLISHED["PDARTS"], 3, 4, 3, 2, reductions=(1,), **sizes)
+
+
+def test_what_is_too_small_to_gain_is_computed_as_the_plain_form(monkeypatch):
+    monkeypatch.setattr(fast_networks, "_LEAST", 10**9)
+    kept = [edge for edge in connections(2, len(CANDIDATES)) if edge != (0, 1)]
+    blocks = BlockGenotype(CANDIDATES, 2, (connected(kept, 2 * len(CANDIDATES) + 1),))
+    for channels in (1, 2):
+        images = torch.randn(4, channels, 8, 8).double()
+        for form, genotype, sizes in (
+            (CellNetwork, PUBLISHED["PDARTS"], (3, 4, 3, channels)),
+            (BenchmarkNetwork, BenchmarkCell(("nor_conv_3x3",) * 6), (1, 4, 3, channels)),
+            (BlockNetwork, blocks, ((1, 1), 4, 3, channels)),
+        ):
+            plain, fast = (outcome(net.train(), images) for net in pair(form, genotype, *sizes))
+            assert all(torch.equal(a, b) for a, b in zip(fast[0] + [*fast[1]], plain[0] + [*plain[1]], strict=True))
 
 
 def test_without_gradients_it_computes_the_same():
