@@ -209,7 +209,7 @@ class AddScaled(torch.autograd.Function):
 
 def convolution(x: Tensor, weight: Tensor, groups: int = 1, stride: tuple[int, ...] = (1, 1)) -> Tensor:
     """One that keeps the size at stride 1, its output channels-last."""
-    y = F.conv2d(x, weight, None, stride, weight.shape[-1] // 2, 1, groups)
+    y = F.conv2d(x, weight, None, stride, (weight.shape[2] // 2, weight.shape[3] // 2), 1, groups)
     return y.contiguous(memory_format=torch.channels_last)  # with one input channel it may come in another layout
 
 
@@ -263,15 +263,22 @@ def through_convolution(
 
 
 def through_depthwise(
-    g: Tensor, x: Tensor, weight: Tensor, wanted: tuple[bool, bool], stride: tuple[int, ...] = (1, 1)
+    g: Tensor,
+    x: Tensor,
+    weight: Tensor,
+    wanted: tuple[bool, bool],
+    stride: tuple[int, ...] = (1, 1),
+    least: int | None = None,
 ) -> _Gradients:
     """As `through_convolution`; the weight's gradient of a large 5x5 convolution in two halves of three columns.
+
+    It is large from `least` values of x on, by default from `_LARGE`.
 
     The CPU library has a fast weight gradient for kernels up to three columns wide, and an order of magnitude slower
     one beyond.
     """
     g, groups = g.contiguous(memory_format=torch.channels_last), len(weight)
-    if weight.shape[-1] != 5 or x.numel() < _LARGE or not wanted[1] or stride != (1, 1):
+    if weight.shape[-1] != 5 or x.numel() < (_LARGE if least is None else least) or not wanted[1] or stride != (1, 1):
         return through_convolution(g, x, weight, wanted, groups, stride=stride)
     for_x, _ = through_convolution(g, x, weight, (wanted[0], False), groups)
     left, right = (

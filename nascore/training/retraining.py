@@ -16,14 +16,12 @@ from nascore.base.ranges import Cells, Channels, NonNegative, Positions, Probabi
 from nascore.networks.auxiliary import with_auxiliary
 from nascore.networks.baselines import BASELINES
 from nascore.networks.benchmark_cells import BenchmarkCell
-from nascore.networks.benchmark_network import BenchmarkNetwork
-from nascore.networks.block_network import BlockNetwork
 from nascore.networks.blocks import BlockGenotype
-from nascore.networks.cell_network import CellNetwork
 from nascore.networks.cell_stack import default_reductions
 from nascore.networks.cells import Genotype, Stack
 from nascore.networks.counting import count
 from nascore.records.record import Result, Run
+from nascore.supernets.fast_networks import FastBenchmarkNetwork, FastBlockNetwork, FastCellNetwork
 from nascore.training.evaluation import Averages, autocast, evaluate, evaluation_batches, set_learning_rate, wide
 from nascore.training.settings import DataSettings, SgdSettings
 
@@ -84,8 +82,8 @@ class TrainingSettings(DataSettings, SgdSettings):
             return self._build_blocks(self.genotype, common)
         sizes = common | {"cells": self.cells}
         if isinstance(self.genotype, BenchmarkCell):
-            return BenchmarkNetwork(self.genotype, **sizes)
-        return CellNetwork(
+            return FastBenchmarkNetwork(self.genotype, **sizes)
+        return FastCellNetwork(
             self.genotype,
             **sizes,
             reductions=self.reductions,
@@ -93,10 +91,10 @@ class TrainingSettings(DataSettings, SgdSettings):
             auxiliary=self.auxiliary_weight > 0,
         )
 
-    def _build_blocks(self, genotype: BlockGenotype, sizes: dict[str, int]) -> BlockNetwork:
+    def _build_blocks(self, genotype: BlockGenotype, sizes: dict[str, int]) -> FastBlockNetwork:
         if self.stem == "stride2":
             raise ConfigError("a network of blocks has the stem 'cifar' or 'imagenet', not 'stride2'")
-        return BlockNetwork(
+        return FastBlockNetwork(
             genotype,
             **sizes,
             stages=self.stages,
