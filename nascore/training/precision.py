@@ -53,13 +53,12 @@ class _SameDraws(TorchDispatchMode):
         options = dict(kwargs or {})
         draw, generator = func.overloadpacket, options.get("generator")
         if draw in (torch.ops.aten.uniform_, torch.ops.aten.normal_) and args[0].dtype == torch.float64:
-            to, *limits = args
-            first, second = [*limits, *(0.0, 1.0)[len(limits) :]]
-            drawn = (
-                _uniform(to.numel(), generator) if draw is torch.ops.aten.uniform_ else _normal(to.numel(), generator)
-            )
-            scale = second - first if draw is torch.ops.aten.uniform_ else second
-            return to.copy_((first + scale * drawn).view(to.shape))
+            to, first, second = (*args, *(0.0, 1.0)[len(args) - 1 :])  # limits, or mean and deviation
+            if draw is torch.ops.aten.uniform_:
+                found = first + (second - first) * _uniform(to.numel(), generator)
+            else:
+                found = first + second * _normal(to.numel(), generator)
+            return to.copy_(found.view(to.shape))
         if draw is torch.ops.aten.randn and options.get("dtype") in (None, torch.float64):
             return _normal(math.prod(args[0]), generator).view(list(args[0]))
         return func(*args, **options)
@@ -71,7 +70,7 @@ def _uniform(count: int, generator: torch.Generator | None) -> Tensor:
 
 
 def _normal(count: int, generator: torch.Generator | None) -> Tensor:
-    """As torch makes them: by Box and Muller from blocks of uniform numbers, the last of which ends with the last one."""
+    """As torch makes them: by Box and Muller from blocks of uniform numbers, the last of which reaches back."""
     if count < _BLOCK:
         return torch.empty(count, dtype=torch.float64).normal_(generator=generator)
     found = _uniform(count, generator)
