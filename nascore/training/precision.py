@@ -47,13 +47,18 @@ def beginning(precision: Precision) -> Iterator[None]:
 class _SameDraws(TorchDispatchMode):
     """What torch draws in double precision is made of what it draws in single precision."""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # nothing is compiled here: or torch would import its compiler, which takes a second
+
     def __torch_dispatch__(
         self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         options = dict(kwargs or {})
         draw, generator = func.overloadpacket, options.get("generator")
         if draw in (torch.ops.aten.uniform_, torch.ops.aten.normal_) and args[0].dtype == torch.float64:
-            to, first, second = (*args, *(0.0, 1.0)[len(args) - 1 :])  # limits, or mean and deviation
+            given: list[Any] = [*args, *(0.0, 1.0)[len(args) - 1 :]]  # limits, or mean and deviation
+            to, first, second = given
             if draw is torch.ops.aten.uniform_:
                 found = first + (second - first) * _uniform(to.numel(), generator)
             else:
