@@ -6,10 +6,10 @@ from nascore.gal.game import discriminator_loss as discriminator_loss
 from nascore.gal.game import imitation_loss as imitation_loss
 from nascore.gal.masked import MaskedNetwork as MaskedNetwork
 from nascore.gal.masked import extracted as extracted
-from nascore.gal.node_pruning import every_node as every_node
-from nascore.gal.node_pruning import largest_nodes as largest_nodes
-from nascore.gal.node_pruning import magnitudes as magnitudes
-from nascore.gal.node_pruning import pruned as pruned
-from nascore.gal.node_pruning import random_nodes as random_nodes
 from nascore.gal.pruning import Gal as Gal
 from nascore.gal.pruning import GalSettings as GalSettings
+from nascore.networks.node_pruning import every_node as every_node
+from nascore.networks.node_pruning import largest_nodes as largest_nodes
+from nascore.networks.node_pruning import magnitudes as magnitudes
+from nascore.networks.node_pruning import pruned as pruned
+from nascore.networks.node_pruning import random_nodes as random_nodes

@@ -25,10 +25,10 @@ from nascore.base.ranges import Momentum, NonNegative, Probability, Range, Seed,
 from nascore.data import Info
 from nascore.gal.game import Discriminator, adversarial_loss, discriminator_loss, imitation_loss
 from nascore.gal.masked import MaskedNetwork
-from nascore.gal.node_pruning import Empty, Rule, every_node, magnitudes, pruned
 from nascore.networks.cell_network import CellNetwork
 from nascore.networks.cells import INPUTS, Genotype, Kept, Stack
 from nascore.networks.counting import Count, count
+from nascore.networks.node_pruning import Empty, Rule, every_node, magnitudes, pruned
 from nascore.optimization.proximal_gradient import ProximalGradient
 from nascore.records.record import ArchitectureHistory, Result, Run
 from nascore.training.evaluation import autocast, evaluate, evaluation_batches, set_learning_rate, wide
