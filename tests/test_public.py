@@ -27,7 +27,7 @@ from torch import nn
 import nascore
 from nascore.base.errors import NascoreError
 from nascore.evidence import claims, findings, formulas, measures, nasbench201, statistics, studies, tables, words
-from nascore.evidence.checks import common, measured, sparse_darts
+from nascore.evidence.checks import common, darts_gal, measured, sparse_darts
 from nascore.networks import benchmark_cells
 
 WRONG = [
@@ -36,7 +36,7 @@ WRONG = [
 
 MODULES = (  # used by their names
     *(claims, findings, formulas, measures, nasbench201, statistics, studies, tables, words),
-    *(common, measured, sparse_darts),
+    *(common, darts_gal, measured, sparse_darts),
 )
 METHODS = ("Run", "Genotype", "BenchmarkCell", "Recipe")  # the front door's classes whose methods are called, too
 
