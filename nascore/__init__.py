@@ -63,7 +63,7 @@ _ROOMS = (
     *("records", "relaxations", "runs", "search", "spaces", "supernets", "training"),
 )
 # modules that are used by their names
-_EVIDENCE = ("claims", "findings", "measures", "nasbench201", "statistics", "studies", "tables", "words")
+_EVIDENCE = ("claims", "findings", "measures", "nasbench201", "nasbench301", "statistics", "studies", "tables", "words")
 _NAMES = {
     "BenchmarkCell": "networks",
     "BenchmarkNetwork": "networks",

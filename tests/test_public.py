@@ -26,7 +26,18 @@ from torch import nn
 
 import nascore
 from nascore.base.errors import NascoreError
-from nascore.evidence import claims, findings, formulas, measures, nasbench201, statistics, studies, tables, words
+from nascore.evidence import (
+    claims,
+    findings,
+    formulas,
+    measures,
+    nasbench201,
+    nasbench301,
+    statistics,
+    studies,
+    tables,
+    words,
+)
 from nascore.evidence.checks import common, darts_gal, measured, sparse_darts
 from nascore.networks import benchmark_cells
 
@@ -35,7 +46,7 @@ WRONG = [
 ]  # fmt: skip
 
 MODULES = (  # used by their names
-    *(claims, findings, formulas, measures, nasbench201, statistics, studies, tables, words),
+    *(claims, findings, formulas, measures, nasbench201, nasbench301, statistics, studies, tables, words),
     *(common, darts_gal, measured, sparse_darts),
 )
 METHODS = ("Run", "Genotype", "BenchmarkCell", "Recipe")  # the front door's classes whose methods are called, too

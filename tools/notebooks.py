@@ -22,6 +22,7 @@ from nbclient import NotebookClient
 
 import nascore
 from nascore.base import paths
+from nascore.evidence import studies
 from nascore.records.journal import VARIABLE, Call, read
 
 JOURNAL = paths.root() / "data" / "journal.json"  # profile -> notebook -> the names of its committed records, in order
@@ -85,7 +86,11 @@ def _write_journal(profile: str, calls: dict[str, list[Call]]) -> None:
 
 
 def refresh() -> None:
-    """Execute each notebook in place from the committed records; the same code gives the same bytes."""
+    """Execute each notebook in place from the committed records; the same code gives the same bytes.
+
+    The studies that they make become the committed ones, which the ledger of claims is computed from.
+    """
+    os.environ[studies.FOLDER] = str(paths.root() / "data" / "studies")
     for path in numbered():
         began = time.time()
         notebook = nbformat.read(path, as_version=4)

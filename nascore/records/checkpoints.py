@@ -35,6 +35,7 @@ from nascore.records.record import (
     seal,
     sha256,
 )
+from nascore.supernets import compiled
 
 # what `atomic_write` writes to before it gives a file its name
 _TEMPORARY = re.compile(r"\.(.+\.(json|csv|npz|pt)|\.owner)\.\w{8}")
@@ -97,6 +98,7 @@ class RunFolder:
             "rows": rows,
             "random": self.team.gather(random_state(self.device)),
             "threads": torch.get_num_threads(),
+            "compiled": compiled.wanted(),
             "config": json.dumps(self.config),
         }
         if not self.team.leads:
@@ -109,8 +111,9 @@ class RunFolder:
     def restore(self, task: Task) -> list[dict[str, float]]:
         """Bring `task` to the newest sound checkpoint; returns the history up to there.
 
-        The number of threads becomes the one that it was begun with: another one sums in another order. Raises
-        `RunError` if it was written by another number of processes: their draws cannot be shared out anew.
+        The number of threads becomes the one that it was begun with: another one sums in another order; and so do
+        compiled passes. Raises `RunError` if it was written by another number of processes, whose draws cannot be
+        shared out anew, or with Numba, which is not here.
         """
         state = self.team.agree(self._newest() if self.team.leads else None)
         if state is None:
@@ -120,6 +123,13 @@ class RunFolder:
                 f"{paths.shown(self.path)} was begun by {wrote} processes, and these are {self.team.size}: go on with "
                 f"{wrote}, or delete the folder"
             )
+        begun = state.get("compiled", False)  # not in checkpoints from before there was such a thing
+        if begun and compiled.version() is None:
+            raise RunError(
+                f"{paths.shown(self.path)} was begun with Numba, which is not installed here: pip install "
+                "'nascore[numba]' to go on, or delete the folder"
+            )
+        compiled.go_on(begun)
         try:
             torch.set_num_threads(state["threads"])
             task.load_state_dict(state["task"])

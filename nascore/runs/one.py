@@ -26,6 +26,7 @@ from nascore.records.environment import find_device, lacks_memory, seeded
 from nascore.records.journal import Call, note
 from nascore.records.record import REPLACED, Run, is_finished, load_run
 from nascore.runs.asked import ask
+from nascore.supernets.compiled import compiling, wanted
 
 SMALL = ("smoke", "demo")  # the profiles whose steps are too small to be shared out
 
@@ -178,7 +179,8 @@ def _alone(wait: float, threads: int) -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        yield
+        with compiling(wanted()):
+            yield
     finally:
         torch.set_num_threads(before)
         _COMPUTING.release()

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from nascore.base.arguments import checked
 from nascore.relaxations.base import EdgeWeights
+from nascore.supernets.compiled import Pass, key_of, takes
 from nascore.supernets.kernels import channels_last
 from nascore.supernets.plain_cells import BenchmarkSupernet, CellSupernet, SearchCell
 from nascore.supernets.sharing import State, Sum, aligned, rule_of
@@ -21,10 +22,11 @@ from nascore.supernets.together import Bank, Form, Place, Sums, form_of
 
 class _Plan(NamedTuple):
     """What is computed of a cell when a node's turn comes: operations that read states from `first` on, which are known
-    since, in banks or alone.
+    since, in compiled passes, in banks or alone.
     """
 
     first: int
+    passes: list[Pass]
     banks: list[Bank]
     alone: list[Place]
 
@@ -40,9 +42,10 @@ class FastSearchCell(SearchCell):
     def __init__(self, *arguments: Any, **settings: Any):
         super().__init__(*arguments, **settings)
         self._candidates = [
-            [(module, rule_of(module), form_of(module)) for module in edge.candidates] for edge in self.edges
+            [(module, rule_of(module), form_of(module), key_of(module)) for module in edge.candidates]
+            for edge in self.edges
         ]
-        self._planned: tuple[list[list[bool]], list[_Plan]] | None = None
+        self._planned: dict[bool, tuple[list[list[bool]], list[_Plan]]] = {}
 
     def forward(self, inputs: Sequence[Tensor], weights: EdgeWeights) -> Tensor:
         states = [self.state(channels_last(x)) for x in inputs]
@@ -52,9 +55,16 @@ class FastSearchCell(SearchCell):
         assert weights.active is not None  # `Architecture` fills it in
         banked: list[list[Tensor]] = [[] for _ in range(self.nodes)]
         left: list[list[tuple[State, Place]]] = [[] for _ in range(self.nodes)]
-        for node, (first, banks, alone) in enumerate(self._plan(weights.active.tolist())):
+        plans = self._plan(weights.active.tolist(), self.training and takes(states[0].x))
+        for node, (first, passes, banks, alone) in enumerate(plans):
             known, sums = states[first:], Sums(self.nodes - node)
-            for place in chain(alone, *(bank.places for bank in banks if not bank.add(known, scales, sums))):
+            refused: list[Place] = []
+            for each in passes:
+                added = each.add(known, scales)
+                refused += each.places if added is None else []
+                for target, term in enumerate(added or (), node):
+                    banked[target].append(term)
+            for place in chain(alone, refused, *(bank.places for bank in banks if not bank.add(known, scales, sums))):
                 left[node + place.target].append((known[place.source], place))
             for target, terms in enumerate(sums.values(), node):
                 banked[target] += terms
@@ -68,26 +78,32 @@ class FastSearchCell(SearchCell):
     def _first_edge(self, node: int) -> int:
         return node * self.inputs + node * (node - 1) // 2
 
-    def _plan(self, active: list[list[bool]]) -> list[_Plan]:
+    def _plan(self, active: list[list[bool]], compiled: bool) -> list[_Plan]:
         """What to compute when, kept until other operations are active."""
-        if self._planned is None or self._planned[0] != active:
+        if compiled not in self._planned or self._planned[compiled][0] != active:
             starts = [0, *range(self.inputs, self.inputs + self.nodes - 1)]
-            self._planned = active, [self._planned_anew(active, node, first) for node, first in enumerate(starts)]
-        return self._planned[1]
+            plans = [self._planned_anew(active, compiled, node, first) for node, first in enumerate(starts)]
+            self._planned[compiled] = active, plans
+        return self._planned[compiled][1]
 
-    def _planned_anew(self, active: list[list[bool]], node: int, first: int) -> _Plan:
+    def _planned_anew(self, active: list[list[bool]], compiled: bool, node: int, first: int) -> _Plan:
+        passes: dict[Any, list[Place]] = {}
         together: dict[Form, list[Place]] = {}
         alone: list[Place] = []
         for source in range(first, self.inputs + node):
             for target in range(node, self.nodes):
                 edge = self._first_edge(target) + source
-                for at, (module, rule, form) in enumerate(self._candidates[edge]):
+                for at, (module, rule, form, key) in enumerate(self._candidates[edge]):
                     if active[edge][at] and rule is not None:
                         row = edge * len(self.operations) + at
                         place = Place(module, rule, source - first, target - node, row)
-                        (alone if form is None else together.setdefault(form, [])).append(place)
+                        if compiled and key is not None:
+                            passes.setdefault(key, []).append(place)
+                        else:
+                            (alone if form is None else together.setdefault(form, [])).append(place)
         alone += [places[0] for places in together.values() if len(places) == 1]
-        return _Plan(first, [Bank(form, places) for form, places in together.items() if len(places) > 1], alone)
+        banks = [Bank(form, places) for form, places in together.items() if len(places) > 1]
+        return _Plan(first, [Pass(places) for places in passes.values()], banks, alone)
 
     def state(self, x: Tensor) -> State:
         """What candidates read of a node's value, (N, channels, H, W); here all of it."""

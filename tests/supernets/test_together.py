@@ -8,7 +8,16 @@ from nascore.relaxations import EdgeWeights
 from nascore.spaces import CellSpace
 from nascore.supernets import CellSupernet, FastCellSupernet, together
 from nascore.supernets.banks import NormSums
+from nascore.supernets.compiled import compiling
 from nascore.supernets.together import form_of
+
+
+@pytest.fixture(autouse=True)
+def _uncompiled():
+    """Where Numba is installed, it would compute most of this."""
+    with compiling(False):
+        yield
+
 
 SEPARABLE = [name for name in OPERATIONS if "sep_conv" in name or "dil_" in name]
 SPACE = CellSpace(cells=3, nodes=3, channels=4, reductions=(1,), operations=(*SEPARABLE, "skip_connect"))
