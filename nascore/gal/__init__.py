@@ -8,6 +8,9 @@ from nascore.gal.masked import MaskedNetwork as MaskedNetwork
 from nascore.gal.masked import extracted as extracted
 from nascore.gal.pruning import Gal as Gal
 from nascore.gal.pruning import GalSettings as GalSettings
+from nascore.gal.told_apart import auc as auc
+from nascore.gal.told_apart import trained_alone as trained_alone
+from nascore.gal.told_apart import untrained as untrained
 from nascore.networks.node_pruning import every_node as every_node
 from nascore.networks.node_pruning import largest_nodes as largest_nodes
 from nascore.networks.node_pruning import magnitudes as magnitudes
