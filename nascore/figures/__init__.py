@@ -30,6 +30,7 @@ from nascore.figures.results.curves import draw_comparison, draw_training, metri
 from nascore.figures.results.landscape import draw_landscape
 from nascore.figures.results.speed import draw_speed
 from nascore.figures.results.tradeoff import draw_tradeoff
+from nascore.figures.results.verdicts import draw_verdicts
 from nascore.figures.searches.density import draw_density
 from nascore.figures.searches.growth import draw_growth
 from nascore.figures.searches.ranks import draw_ranks
@@ -78,6 +79,7 @@ __all__ = [
     "draw_survivors",
     "draw_tradeoff",
     "draw_training",
+    "draw_verdicts",
     "draw_weights",
     "drawn_boxes",
     "genotype_table",
