@@ -157,7 +157,7 @@ def sized(
     if pruning != "none":
         stack = pruned(stack, _layout(sources, dataset).kept, pruning, empty)
     found = _size(stack, dataset)
-    said = f"{found:.3f} M counted, {printed.value:g} printed"
+    said = f"{found:.3f} M counted, {_shown(printed)} printed"
     return Finding(whether(_agree(found, printed)), said, {"counted": found, "printed": printed.value})
 
 
@@ -167,7 +167,7 @@ def reachable(sources: Sources, *, dataset: Dataset, channels: Channels = CHANNE
     printed = _sizes(sources)[dataset][0]
     least, most = (_extreme(sources, dataset, channels, name) for name in _EXTREMES)
     said = (
-        f"between {least:.3f} and {most:.3f} M with {channels} channels, whatever the cells; {printed.value:g} printed"
+        f"between {least:.3f} and {most:.3f} M with {channels} channels, whatever the cells; {_shown(printed)} printed"
     )
     return Finding(whether(least <= printed.high and printed.low <= most), said, {"least": least, "most": most})
 
@@ -182,7 +182,7 @@ def counted_by_concat(sources: Sources, *, dataset: Dataset, channels: Channels 
     found, printed = _narrowed(sources, dataset, channels), _lost(sources, dataset)
     narrowed = _by_width(lambda width: _narrowed(sources, dataset, width))
     others = [width for width in WIDTHS if _agree(narrowed(width), printed)]
-    said = f"{found:.3f} M less with {channels} channels, {printed.value:.3f} printed"
+    said = f"{found:.3f} M less with {channels} channels, {_shown(printed)} printed"
     said += (
         f"; {', '.join(map(str, others)) or 'none'} of {WIDTHS[0]}, {WIDTHS[1]}, ... {WIDTHS[-1]} channels gives that"
     )
@@ -222,8 +222,8 @@ def cells_exist(
         stack = stacked(genotype, layout.cells, _reductions(layout, reductions))
         near += 1
         found += _agree(_size(pruned(stack, layout.kept, pruning, empty), dataset), printed[1])
-    said = f"of {draws:,} random pairs of cells (seed {seed}) {near} have {printed[0].value:g} M before pruning"
-    said += f", {found} of them {printed[1].value:g} M after it"
+    said = f"of {draws:,} random pairs of cells (seed {seed}) {near} have {_shown(printed[0])} M before pruning"
+    said += f", {found} of them {_shown(printed[1])} M after it"
     return Finding(HOLDS if found else UNTOLD, said, {"draws": draws, "before": near, "both": found})
 
 
@@ -344,6 +344,11 @@ def _sizes(sources: Sources) -> dict[str, tuple[Number, Number]]:
 def _lost(sources: Sources, dataset: str) -> Number:
     before, after = _sizes(sources)[dataset]
     return Number(before.value - after.value, before.half + after.half)
+
+
+def _shown(printed: Number) -> str:
+    """A printed number with the digits that it has."""
+    return f"{printed.value:.{round(-math.log10(2 * printed.half))}f}" if printed.half else f"{printed.value:g}"
 
 
 def _agree(found: float, printed: Number) -> bool:
