@@ -33,6 +33,7 @@ from nascore.evidence import (
     measures,
     nasbench201,
     nasbench301,
+    printed,
     statistics,
     studies,
     tables,
@@ -46,7 +47,7 @@ WRONG = [
 ]  # fmt: skip
 
 MODULES = (  # used by their names
-    *(claims, findings, formulas, measures, nasbench201, nasbench301, statistics, studies, tables, words),
+    *(claims, findings, formulas, measures, nasbench201, nasbench301, printed, statistics, studies, tables, words),
     *(common, darts_gal, measured, sparse_darts),
 )
 METHODS = ("Run", "Genotype", "BenchmarkCell", "Recipe")  # the front door's classes whose methods are called, too

@@ -236,7 +236,7 @@ def _write_legend(ax: Axes, handles: list[Line2D], taken: np.ndarray, own: bool)
         handle.set_label("\n".join(wrapped(str(handle.get_label()), size[0] - _HANDLE - 2 * _INSET, _TYPE)))
     found = []
     for columns in sorted({1, 2, 3, len(handles)} & set(range(1, len(handles) + 1))):
-        needs = _extent(ax, _legend(ax, handles, columns))
+        needs = _extent(ax, _legend(ax, handles, columns, loc="lower left"))  # "best" would search for a place, too
         room, corner = _emptiest(needs, taken, size)
         found.append((room, -columns, corner))
     room, columns, corner = max(found, key=lambda each: each[:2])
@@ -277,7 +277,7 @@ def _write_below(ax: Axes, handles: list[Line2D], own: bool) -> None:
     """Write the legend below the axes and their label; a figure of its own grows by as much."""
     wide, scale = _size(ax)[0], 72 / ax.figure.dpi
     for columns in range(len(handles), 0, -1):
-        needs = _extent(ax, _legend(ax, handles, columns))
+        needs = _extent(ax, _legend(ax, handles, columns, loc="lower left"))  # "best" would search for a place, too
         if needs[0] <= wide:
             break
     labelled = ax.xaxis.get_tightbbox()
