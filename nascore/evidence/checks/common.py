@@ -18,11 +18,11 @@ from nascore.base.arguments import checked
 from nascore.base.config import choose
 from nascore.base.errors import ConfigError
 from nascore.base.ranges import Amount, Cells, Channels, Digits, Images, Index, NonNegative, Pixels, Positive, Range
-from nascore.evidence import tables
+from nascore.evidence import statistics, tables
 from nascore.evidence.checks.base import Finding, Quantity, Row, Sources, row_label, whether
 from nascore.evidence.formulas import Number, number, reach
 from nascore.evidence.statistics import image_error
-from nascore.evidence.verdicts import UNTOLD, Verdict
+from nascore.evidence.verdicts import FAILS, HOLDS, UNTOLD, WITHIN_MARGIN, Claimed, Comparison, Verdict
 from nascore.networks.baselines import BASELINES
 from nascore.networks.benchmark_cells import BenchmarkCell
 from nascore.networks.benchmark_network import BenchmarkNetwork
@@ -350,3 +350,91 @@ def _count(
 
 def _of(paper: str | None) -> dict[str, str]:
     return {"paper": paper} if paper else {}
+
+
+@checked
+def beyond_runs(
+    sources: Sources,
+    *,
+    table: str | int,
+    pairs: list[list[Row]],
+    mean: str,
+    std: str,
+    runs: Amount,
+    claim: Claimed = "greater",
+    margin: NonNegative = 0.0,
+    names: list[str] | None = None,
+    unit: str = "",
+    paper: str | None = None,
+) -> Finding:
+    """Whether in each pair of rows, printed as mean and standard deviation over `runs`, the first is greater (less,
+    ...) than the second: Welch's t at 5 %, corrected for the number of pairs (Holm).
+
+    Welch's test needs no more than mean, deviation and number, so it is asked of runs that have just these. Claims
+    within a `margin` are tests of equivalence. `names` are what the pairs are called where rows have no short names.
+    """
+    if (claim in WITHIN_MARGIN) != (margin > 0):
+        raise ConfigError(f"{claim!r} {'needs' if claim in WITHIN_MARGIN else 'has no'} margin")
+    if runs < 2 or not pairs or any(len(each) != 2 for each in pairs):
+        raise ConfigError("pairs are two rows each, and a deviation takes two runs at least")
+    called = names or [" against ".join(row_label(row) for row in pair) for pair in pairs]
+    if len(set(called)) != len(pairs):
+        raise ConfigError(f"{len(pairs)} pairs need as many different names, not {', '.join(called)}")
+    asked = {}
+    for name, pair in zip(called, pairs, strict=True):
+        sides = []
+        for row in pair:
+            cells = ({"table": table, "row": row, "column": column} | _of(paper) for column in (mean, std))
+            centre, spread = (sources.number(cell).value for cell in cells)
+            sides.append(_runs_like(centre, spread, runs))
+        asked[name] = _claimed(sides[0], sides[1], claim, margin)
+    found = statistics.holm(asked)
+    verdicts = [each.verdict for each in found.values()]
+    verdict: Verdict = next((word for word in (FAILS, UNTOLD) if word in verdicts), HOLDS)
+    parts = [each.sentence(unit) for each in found.values()]
+    if len(found) > 1:
+        parts = [f"{name}: {part}" for name, part in zip(found, parts, strict=True)]
+    return Finding(verdict, "; ".join(parts), {name: each.difference for name, each in found.items()})
+
+
+@checked
+def undominated(
+    sources: Sources,
+    *,
+    table: str | int,
+    row: Row,
+    columns: list[str],
+    better: Better = "lower",
+    without: list[str] | None = None,
+    paper: str | None = None,
+) -> Finding:
+    """Whether no other row is at least as good in all `columns` and better in one, of those with numbers in all.
+
+    `without` leaves out rows by their first column.
+    """
+    frame, own = sources.table(table, paper), sources.row(table, row, paper)
+    for column in columns:
+        choose(f"column of table {table}", column, dict.fromkeys(frame.columns))
+        if not own[column]:
+            raise ConfigError(f"{row_label(row)} has no {column}")
+    sign = 1 if better == "higher" else -1
+    kept = frame[(frame[columns] != "").all(axis=1) & ~frame.iloc[:, 0].isin(without or [])].drop(own.name)
+    ahead = []
+    for _, other in kept.iterrows():
+        gaps = [sign * (number(other[column]).value - number(own[column]).value) for column in columns]
+        if all(gap >= 0 for gap in gaps) and any(gap > 0 for gap in gaps):
+            ahead.append(f"{other.iloc[0]} ({', '.join(other[column] for column in columns)})")
+    said = f"{', '.join(own[column] for column in columns)}: "
+    said += f"{', '.join(ahead)} not worse in any" if ahead else f"none of {len(kept)} others is as good in all"
+    return Finding(whether(not ahead), said, {"ahead": len(ahead), "of": len(kept)})
+
+
+def _runs_like(mean: float, std: float, runs: int) -> list[float]:
+    steps = torch.linspace(-1, 1, runs, dtype=torch.float64)
+    return (mean + std * steps / steps.std()).tolist()
+
+
+def _claimed(one: list[float], other: list[float], claim: Any, margin: float) -> Comparison:
+    if claim in WITHIN_MARGIN:
+        return statistics.equivalent(one, other, margin, claim=claim)
+    return statistics.compare(one, other, claim=claim)
