@@ -1,42 +1,43 @@
-"""The plot of the supernet's measurements: how much faster each kind of step is, and how time grows."""
+"""The plot of `steps`: how the time of a step grows with the size of images and channels."""
 
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
+from benchmarks.steps import BOUND, FAST, PLAIN, PUBLIC
 from nascore.figures.shared.style import PAGE, style
 
-_COLOURS = {"plain": "#777777", "fast": "#0072b2"}
+_LOOKS = {
+    PUBLIC: {"color": "#d55e00", "linestyle": "-.", "marker": "s"},
+    PLAIN: {"color": "#777777", "linestyle": "--", "marker": "^"},
+    FAST: {"color": "#0072b2", "linestyle": "-", "marker": "o"},
+    BOUND: {"color": "#222222", "linestyle": ":", "marker": ""},
+}
 
 
-def draw(steps: pd.DataFrame, growth: pd.DataFrame) -> Figure:
-    """`steps` has the columns group and times (the reference's time over the fast form's); `growth` varied, value, form
-    and seconds.
-    """
+def draw(growth: pd.DataFrame) -> Figure:
+    """`growth` has the columns what, varied, value, form and milliseconds; a panel for each step and thing varied."""
+    steps, varied = growth["what"].unique(), growth["varied"].unique()
     with style():
-        figure = plt.figure(figsize=(PAGE, 4.2), layout="constrained")
-        above, below = figure.subfigures(2, 1, height_ratios=[1, 1])
-        _draw_steps(above.subplots(), steps)
-        _draw_growth(below.subplots(1, growth["varied"].nunique(), sharey=True), growth)
+        shape = {"sharex": "col", "sharey": "row", "squeeze": False}
+        figure, axes = plt.subplots(len(steps), len(varied), figsize=(PAGE, 4.6), layout="constrained", **shape)
+        for (what, over), rows in growth.groupby(["what", "varied"], sort=False):
+            _draw_panel(axes[list(steps).index(what), list(varied).index(over)], rows)
+        for row, what in zip(axes, steps, strict=True):
+            row[0].set_ylabel(f"{what} (ms)")
+        for ax, over in zip(axes[-1], varied, strict=True):
+            ax.set_xlabel(over)
+        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=len(_LOOKS))
     return figure
 
 
-def _draw_steps(ax: plt.Axes, steps: pd.DataFrame) -> None:
-    rows = steps.iloc[::-1]
-    bars = ax.barh(rows["group"], rows["times"], color=_COLOURS["fast"], height=0.65)
-    ax.bar_label(bars, [f"{times:.1f}" for times in rows["times"]], padding=3)
-    ax.axvline(1, color=_COLOURS["plain"], linewidth=1)
-    ax.set_xlabel("times as fast as the plain form")
-    ax.grid(visible=False, axis="y")
-
-
-def _draw_growth(axes: list[plt.Axes], growth: pd.DataFrame) -> None:
-    for ax, (varied, rows) in zip(axes, growth.groupby("varied", sort=False), strict=True):
-        for form, points in rows.groupby("form", sort=False):
-            ax.plot(points["value"], points["seconds"], marker="o", color=_COLOURS[form], label=form)
-        ax.set_xlabel(varied)
-        ax.set_xticks(sorted(set(rows["value"])))
-        ax.set_xlim(left=0)
-        ax.set_ylim(0, 1.05 * growth["seconds"].max())
-    axes[0].set_ylabel("seconds a weight step")
-    axes[0].legend()
+def _draw_panel(ax: plt.Axes, rows: pd.DataFrame) -> None:
+    for form, points in rows.groupby("form", sort=False):
+        ax.plot(points["value"], points["milliseconds"], label=form, markersize=4, **_LOOKS[form])
+    ax.set_xscale("log", base=2)
+    ax.set_yscale("log")
+    values = sorted(set(rows["value"]))
+    ax.set_xticks(values, [str(value) for value in values])
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.yaxis.set_major_formatter("{x:g}")

@@ -7,15 +7,14 @@ measured both ways, and their way is the reference.
 import multiprocessing
 import resource
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from nascore.base.config import override
-from nascore.networks.operations import DARTS
+from benchmarks.bound import kept
 from nascore.optimization import Bilevel, Stepper
 from nascore.relaxations import GumbelSoftmax, Relaxation, Softmax
 from nascore.search.problem import SearchProblem
@@ -52,22 +51,6 @@ def groups(device: torch.device, batch: int) -> dict[str, Calls]:
     }
 
 
-def growth(device: torch.device) -> Iterator[tuple[str, int, Calls]]:
-    """What is varied, its value, and a weight step of both forms, one setting after the other."""
-    operations = {2: DARTS[3:5], 4: DARTS[2:6], 8: DARTS}
-    varied = {
-        "cells": {cells: {"cells": cells} for cells in (2, 4, 8, 12)},
-        "channels": {channels: {"channels": channels} for channels in (8, 16, 32)},
-        "operations": {count: {"operations": names} for count, names in operations.items()},
-        "batch": {batch: {} for batch in (8, 16, 32, 64)},
-    }
-    for what, values in varied.items():
-        for value, change in values.items():
-            space = override(CellSpace(cells=4), **change)
-            batch = value if what == "batch" else 16
-            yield what, value, {name: Steps(form, device, batch, space).weight for name, form in FORMS.items()}
-
-
 class Steps:
     """The steps of a search on one supernet, on the same two batches."""
 
@@ -101,7 +84,8 @@ class Steps:
 
     def architecture_as_public_code(self) -> None:
         loss = self.problem.loss(self.valid)[0]
-        found = torch.autograd.grad(loss, [*self.problem.alphas, *self.problem.weights])
+        wanted = [*self.problem.alphas, *self.problem.weights]
+        found = torch.autograd.grad(loss, wanted, allow_unused=True)  # a sampled pass reaches some weights only
         self.stepper.update_architecture(found[: len(self.problem.alphas)])
 
     def second_order(self) -> None:
@@ -136,25 +120,13 @@ def _memory(form: type[CellSupernet], batch: int) -> dict[str, float]:
     steps.weight()
     done.set()
     watcher.join()
-    return {"peak": max(seen) - seen[0], "kept": _kept(steps)}
+    return {
+        "peak": max(seen) - seen[0],
+        "kept": kept(lambda: steps.problem.loss(steps.train), steps.problem.weights) / 2**20,
+    }
 
 
 def _resident() -> float:
     """MiB of this process that lie in memory."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize() / 2**20
-
-
-def _kept(steps: Steps) -> float:
-    sizes: dict[int, int] = {}
-    weights = {weight.untyped_storage().data_ptr() for weight in steps.problem.weights}
-
-    def pack(x: Tensor) -> Tensor:
-        storage = x.untyped_storage()
-        if storage.data_ptr() not in weights:
-            sizes[storage.data_ptr()] = storage.nbytes()
-        return x
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
-        steps.problem.loss(steps.train)
-    return sum(sizes.values()) / 2**20

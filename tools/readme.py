@@ -1,8 +1,5 @@
 """Write into README.md what code computes: the table of verdicts, from the ledger of claims."""
 
-import argparse
-import sys
-
 from nascore.base import paths
 from nascore.evidence import words
 
@@ -10,15 +7,9 @@ README = paths.root() / "README.md"
 BEGIN, END = "<!-- {name}: written by tools/readme.py -->", "<!-- end of {name} -->"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if it would change")
-    given = parser.parse_args()
-    before = README.read_text()
-    after = filled(before, "verdicts", str(words.markdown(words.verdict_table())))
-    if given.check:
-        sys.exit(after != before)
-    README.write_text(after)
+def written(text: str) -> str:
+    """README's `text` with what code computes in it."""
+    return filled(text, "verdicts", str(words.markdown(words.verdict_table())))
 
 
 def filled(text: str, name: str, content: str) -> str:
@@ -31,4 +22,4 @@ def filled(text: str, name: str, content: str) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    README.write_text(written(README.read_text()))

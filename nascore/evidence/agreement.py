@@ -1,10 +1,12 @@
-"""Whether runs that were computed anew agree with their records: same bits, same genotype, or how far they are apart.
+"""Whether runs that were computed anew agree with their records: same bits, the same, or how far they are apart.
 
-Another CPU rounds differently, and a search amplifies that until another cell is found: then what follows is trained
-from other cells and has other names. So runs are compared by their place, the number of the call in their notebook.
-Expected is that one computed anew differs from its record by no more than two seeds do.
+Another CPU rounds differently. In double precision little comes of that: the same genotype, and metrics that are the
+same to `DIGITS` digits. In single precision a search amplifies it until another cell is found: then what follows is
+trained from other cells and has other names. So runs are compared by their place, the number of the call in their
+notebook. Expected is that one computed anew differs from its record by no more than two seeds do.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -17,6 +19,7 @@ from nascore.records.record import Run, load_run
 
 METRICS = ("test_accuracy", "valid_accuracy")  # in percent; the first that a run has
 LEVEL = 0.95
+DIGITS = 6  # to which metrics are alike that only rounding of double precision tells apart
 
 _COLUMNS = ["notebook", "recipe", "seed", "agreement", "here", "recorded", "difference", "limit", "expected"]
 
@@ -25,10 +28,11 @@ def agreement(computed: Mapping[str, Sequence[Call]], recorded: Mapping[str, Seq
     """A row for each run that was computed anew.
 
     `computed` has the calls of each notebook, in order, `recorded` the names of its committed records, in the same
-    order. Columns: notebook, recipe, seed; agreement, "same bits", "same genotype", "other genotype", "other numbers"
-    for a run without one, or "no record"; here and recorded, the accuracies in percent; difference; limit, the largest
-    difference that is expected of two seeds with probability `LEVEL`, NaN for a recipe that has one seed everywhere;
-    expected, whether the difference is within it, None without a limit.
+    order. Columns: notebook, recipe, seed; agreement, "same bits", "same" (genotype and metrics, see above), "same
+    genotype", "other genotype", "other numbers" for a run without one, or "no record"; here and recorded, the
+    accuracies in percent; difference; limit, the largest difference that is expected of two seeds with probability
+    `LEVEL`, NaN for a recipe that has one seed everywhere; expected, whether the difference is within it, None without
+    a limit.
     """
     records = {name: load_run(paths.committed_runs() / name) for names in recorded.values() for name in names}
     limits = _limits([[records[name] for name in names] for names in recorded.values()])
@@ -61,7 +65,8 @@ def summary(table: pd.DataFrame) -> str:
 
 _WORDS = {
     "same bits": "have the bits of their records",
-    "same genotype": "have other bits and the same genotype",
+    "same": f"have the same genotype, if any, and metrics to {DIGITS} digits",
+    "same genotype": "have the same genotype and other metrics",
     "other genotype": "found, or were made from, another genotype",
     "other numbers": "have other numbers",
     "no record": "have no record to be compared with",
@@ -72,15 +77,24 @@ def _compared(call: Call, record: Run | None, limits: Mapping[str, float]) -> tu
     here = load_run(call.folder)
     if record is None or (record.recipe, record.seed) != (call.recipe, call.seed):
         return "no record", _accuracy(here), np.nan, np.nan, np.nan, None
-    if here.metrics == record.metrics and here.result["genotype"] == record.result["genotype"]:
+    alike = here.result["genotype"] == record.result["genotype"]
+    if alike and here.metrics == record.metrics:
         kind = "same bits"
+    elif alike and _same_numbers(here.metrics, record.metrics):
+        kind = "same"
     elif record.result["genotype"] is None:
         kind = "other numbers"
     else:
-        kind = "same genotype" if here.result["genotype"] == record.result["genotype"] else "other genotype"
+        kind = "same genotype" if alike else "other genotype"
     ours, theirs, limit = _accuracy(here), _accuracy(record), limits.get(call.recipe, np.nan)
     expected = None if np.isnan(limit) else abs(ours - theirs) <= limit
     return kind, ours, theirs, ours - theirs, limit, expected
+
+
+def _same_numbers(one: Mapping[str, float], other: Mapping[str, float]) -> bool:
+    pairs = [(one[name], other[name]) for name in one.keys() & other.keys()]
+    close = (math.isclose(here, there, rel_tol=10**-DIGITS, abs_tol=10**-DIGITS / 1000) for here, there in pairs)
+    return one.keys() == other.keys() and all(close)
 
 
 def _accuracy(run: Run) -> float:

@@ -1,10 +1,12 @@
 """What studies are made of: a row for each run, with the numbers that claims are about. From records alone."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
+from nascore import data
 from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
 from nascore.evidence.findings import Groups, Truth, strongest
@@ -30,6 +32,27 @@ def searches(groups: Groups) -> pd.DataFrame:
     last_epoch (its time, as a share of the first's), seconds.
     """
     return _rows(groups, _searched)
+
+
+@checked
+def budgets(groups: Groups) -> pd.DataFrame:
+    """What searches of each method were given, by their settings, a row a method: columns method, epochs, steps (of the
+    weights, in all), alpha_steps, images (for the weights, an epoch), alpha_images (the same ones where alpha has none
+    of its own), seen (images in all gradients; one pass that both follow counts once), learning_rate,
+    final_learning_rate, alpha_learning_rate.
+
+    Of a search that ends early it is what it was given, not what it took. Raises `ConfigError` for no runs, for runs of
+    a method that were given different budgets, and for what is no search.
+    """
+    rows = []
+    for method, runs in groups.items():
+        given = [_budget(run) for run in runs]
+        if any(each != given[0] for each in given):
+            raise ConfigError(f"the searches of {method} were given different budgets: take them apart")
+        rows += [{"method": method} | each for each in given[:1]]
+    if not rows:
+        raise ConfigError("there are no runs to measure")
+    return pd.DataFrame(rows)
 
 
 @checked
@@ -81,6 +104,33 @@ def _rows(groups: Mapping[str, Iterable[Run]], of: Callable[[Run], Mapping[str, 
     if not rows:
         raise ConfigError("there are no runs to measure")
     return pd.DataFrame(rows)
+
+
+def _budget(run: Run) -> dict[str, float]:
+    given, epochs = run.settings, run.settings["epochs"]
+    if "optimization" not in given:
+        raise ConfigError(f"{run.name} is no search")
+    optimization, size = given["optimization"], given["batch_size"]
+    images = given["train_images"] or len(data.load(given["dataset"], "train"))
+    first = round(images * optimization["train_fraction"])  # as `data.split_indices` has it
+    second, alpha_epochs = images - first, epochs - optimization["warm_up"]
+    steps = epochs * _batches(first, size)
+    alpha_steps = alpha_epochs * _batches(first, size)  # one beside each of the weights'
+    return {
+        "epochs": epochs,
+        "steps": steps,
+        "alpha_steps": alpha_steps,
+        "images": first,
+        "alpha_images": second or first,
+        "seen": epochs * first + round(alpha_steps * second / _batches(second, size)),
+        "learning_rate": given["learning_rate"],
+        "final_learning_rate": given["final_learning_rate"],
+        "alpha_learning_rate": optimization["learning_rate"],
+    }
+
+
+def _batches(images: int, size: int) -> int:
+    return max(1, math.ceil(images / size) - (images % size == 1))  # a last image alone joins the batch before
 
 
 def _own(run: Run) -> BenchmarkCell:

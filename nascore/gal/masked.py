@@ -106,7 +106,7 @@ def extracted(network: MaskedNetwork) -> MaskedNetwork:
     `keep`, cells that kept nothing come back whole, and the function is another.
     """
     stack = pruned(network.stack, network.kept(), "node", network.empty)
-    found = MaskedNetwork(stack, empty=network.empty, **network.sizes).to(network.classifier.weight.device)
+    found = MaskedNetwork(stack, empty=network.empty, **network.sizes).to(network.classifier.weight)
     found.stem.load_state_dict(network.stem.state_dict())
     columns = [_columns(cell, stack.stack[at]) for at, cell in enumerate(network.cells)]
     for at, cell in enumerate(found.cells):

@@ -32,6 +32,7 @@ from nascore.networks.counting import Count, count
 from nascore.optimization.proximal_gradient import ProximalGradient
 from nascore.records.record import ArchitectureHistory, Result, Run
 from nascore.training.evaluation import autocast, evaluate, evaluation_batches, set_learning_rate, wide
+from nascore.training.precision import beginning, numbers
 from nascore.training.retraining import TrainingSettings, load_weights
 from nascore.training.settings import DataSettings, SgdSettings
 
@@ -88,9 +89,10 @@ class Gal:
         self.generator = torch.Generator(device).manual_seed(seed)
         train, test = (settings.load(split, root).to(device) for split in ("train", "test"))
         self.shape = (train.info.channels, train.info.image_size, train.info.image_size)
-        self.baseline, self.network = _networks(after, settings, train.info, device)
-        self._start_masks(torch.Generator().manual_seed(seed))
-        self.discriminator = Discriminator(train.info.classes, settings.hidden, settings.activation).to(device)
+        with beginning(settings.precision):
+            self.baseline, self.network = _networks(after, settings, train.info, device)
+            self._start_masks(torch.Generator().manual_seed(seed))
+            self.discriminator = Discriminator(train.info.classes, settings.hidden, settings.activation).to(device)
         self.train = settings.training_batches(train, self.generator)
         self.test = evaluation_batches(test)
         self.optimizer = settings.optimizer(self.network.unmasked())
@@ -145,6 +147,7 @@ class Gal:
 
     def _step(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """The discriminator's step, then the generator's, each with the other fixed (section 2.3, phases 1 and 2)."""
+        images = images.to(numbers(self.settings.precision))
         with autocast(self.settings.precision, self.device):
             with torch.no_grad():
                 target = wide(self.baseline(images))
@@ -197,13 +200,14 @@ class Gal:
 
     def _logits(self, images: Tensor) -> Tensor:
         with autocast(self.settings.precision, self.device):
-            return wide(self.network(images))
+            return wide(self.network(images.to(numbers(self.settings.precision))))
 
     def _snapshot(self) -> dict[int, Tensor]:
         """Position -> masks and magnitudes of a cell's nodes, (2, nodes)."""
         sizes = magnitudes(self.network)
         return {
-            at: torch.stack([mask.detach().cpu(), torch.tensor(sizes[at])]) for at, mask in self.network.masks().items()
+            at: torch.stack([mask.detach().cpu().float(), torch.tensor(sizes[at])])
+            for at, mask in self.network.masks().items()
         }
 
     def state_dict(self) -> dict[str, Any]:

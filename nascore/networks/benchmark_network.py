@@ -39,6 +39,8 @@ class BenchmarkNetwork(ResidualStack):
     are halved twice. Raises `ConfigError` for fewer than one cell.
     """
 
+    cell = DerivedBenchmarkCell
+
     def __init__(
         self,
         cell: BenchmarkCell,
@@ -48,7 +50,7 @@ class BenchmarkNetwork(ResidualStack):
         in_channels: Channels = 3,
     ):
         super().__init__(
-            lambda width: DerivedBenchmarkCell(cell, width),
+            lambda width: self.cell(cell, width),
             cells_per_stage=cells,
             channels=channels,
             classes=classes,

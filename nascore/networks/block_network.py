@@ -57,6 +57,8 @@ class BlockNetwork(BlockStack):
     with that probability. Raises `ConfigError` where genotype and stages do not fit.
     """
 
+    block = DerivedBlock
+
     def __init__(
         self,
         genotype: BlockGenotype,
@@ -74,7 +76,7 @@ class BlockNetwork(BlockStack):
         if len(blocks) != sum(stages):
             raise ConfigError(f"the genotype has {len(blocks)} blocks, and stages of {stages} have {sum(stages)}")
         super().__init__(
-            lambda at, width: DerivedBlock(blocks[at], width),
+            lambda at, width: self.block(blocks[at], width),
             stages=stages,
             channels=channels,
             classes=classes,
@@ -110,5 +112,5 @@ class BlockNetwork(BlockStack):
         auxiliary = None
         for at, last in enumerate(self.outputs(images, call)):
             if self.training and self.auxiliary is not None and at == self.auxiliary_at:
-                auxiliary = self.auxiliary(last)
+                auxiliary = self.auxiliary(last.contiguous())  # as `BlockStack.through`
         return self.classifier(self.dropout(last.mean(dim=(2, 3)))), auxiliary

@@ -63,14 +63,17 @@ class BlockStack(nn.Module):
 
     def outputs(self, x: Tensor, call: Callable[[int, Tensor], Tensor]) -> Iterator[Tensor]:
         """Each block's output in turn; `call(position, input)` computes a block."""
-        x = self.stem(x)
+        x = self.through(self.stem, x)
         for position in range(len(self.blocks)):
             if position in self.starts:
-                # in the ordinary layout: there BatchNorm is exact (`nascore.supernets.kernels`)
-                x = self.reductions[self.starts.index(position)](x.contiguous())
+                x = self.through(self.reductions[self.starts.index(position)], x)
             x = call(position, x)
             yield x
 
     def classify(self, x: Tensor) -> Tensor:
         """(N, channels, H, W) -> logits (N, classes)."""
         return self.classifier(x.mean(dim=(2, 3)))
+
+    def through(self, module: nn.Module, x: Tensor) -> Tensor:
+        """What a module gives that is none of the blocks; faster forms of a stack compute it in their way."""
+        return module(x.contiguous())  # the layout in which torch's BatchNorm is exact (`nascore.supernets.kernels`)

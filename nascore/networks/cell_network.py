@@ -132,6 +132,8 @@ class CellNetwork(CellStack):
         auxiliary = None
         for at, last in enumerate(self.outputs(images, lambda at, *inputs: self.cells[at](*inputs, drop))):
             if self.training and self.auxiliary is not None and at == self.reductions[-1]:
-                auxiliary = self.auxiliary(last)
+                assert last is not None  # there is no head where nothing reads this cell
+                # in the ordinary layout: there torch's BatchNorm is exact (`nascore.supernets.kernels`)
+                auxiliary = self.auxiliary(last.contiguous())
         assert last is not None  # the classifier reads the last cell
         return self.classify(last), auxiliary

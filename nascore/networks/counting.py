@@ -61,7 +61,8 @@ def count(network: nn.Module, shape: tuple[Channels, Pixels, Pixels]) -> Count:
     of convolutions and linear layers (half of the operations that torch's flop counter counts); BatchNorm, pooling
     and additions are not counted.
     """
-    image = torch.zeros((1, *shape), device=next((each.device for each in network.parameters()), None))
+    weight = next(network.parameters(), torch.empty(0))
+    image = weight.new_zeros((1, *shape))
     modes = [(module, module.training) for module in network.modules()]
     try:
         with FlopCounterMode(display=False) as counter, torch.no_grad():

@@ -16,7 +16,9 @@ from nascore.optimization.budgets import CostOfConnections as CostOfConnections
 from nascore.optimization.budgets import Latency as Latency
 from nascore.optimization.budgets import Place as Place
 from nascore.optimization.budgets import block_flops as block_flops
+from nascore.optimization.budgets import block_shares as block_shares
 from nascore.optimization.budgets import connection_mac as connection_mac
+from nascore.optimization.budgets import cost_of_blocks as cost_of_blocks
 from nascore.optimization.budgets import measured_latency as measured_latency
 from nascore.optimization.budgets import places as places
 from nascore.optimization.gradients import constant as constant

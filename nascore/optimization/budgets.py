@@ -17,7 +17,7 @@ from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
 from nascore.base.ranges import Amount, Pixels, Positive
 from nascore.networks import operations
-from nascore.networks.blocks import Connection
+from nascore.networks.blocks import BlockGenotype, Connection
 from nascore.records.environment import find_device
 from nascore.spaces.blocks import BlockSpace
 
@@ -186,6 +186,33 @@ def block_flops(space: BlockSpace, edges: list[Connection], place: Place) -> flo
 
 
 @checked
+def block_shares(space: BlockSpace, genotype: BlockGenotype) -> list[float]:
+    """Each block's part of the multiply-adds of all blocks, in percent (DSO-NAS, Figure 5(a)); of a space in which each
+    has its own scales.
+
+    Raises `ConfigError` for blocks of another space.
+    """
+    kinds = _own_blocks(space, genotype)
+    flops = [block_flops(space, list(kept), places(space, kind)[0]) for kind, kept in kinds]
+    return [100 * value / max(sum(flops), 1) for value in flops]
+
+
+@checked
+def cost_of_blocks(space: BlockSpace, genotype: BlockGenotype, budget: CostOfConnections) -> float:
+    """What all operations that are left, and all their connections to the output, cost, in the unit of `budget`.
+
+    Raises as `block_shares` does.
+    """
+    total = 0.0
+    for kind, kept in _own_blocks(space, genotype):
+        (place,) = places(space, kind, budget.image_size)
+        targets = sorted({target for _, target in kept if target != space.output})
+        targets += [space.output for _, target in kept if target == space.output]
+        total += sum(budget.cost(space, target, place) for target in targets)
+    return total
+
+
+@checked
 def connection_mac(space: BlockSpace, target: int, place: Place) -> float:
     """The memory access cost of what a connection leads to: numbers read and written.
 
@@ -198,6 +225,13 @@ def connection_mac(space: BlockSpace, target: int, place: Place) -> float:
         return maps + channels
     name = _name(space, target)
     return 2 * maps + int(name[-1]) ** 2 * channels + channels**2 if "conv" in name else maps
+
+
+def _own_blocks(space: BlockSpace, genotype: BlockGenotype) -> list[tuple[str, tuple[Connection, ...]]]:
+    same = (genotype.candidates, genotype.levels) == (space.candidates, space.levels)
+    if space.shared or not same or len(genotype.blocks) != len(space.cell_types()):
+        raise ConfigError("costs are told block by block: the space must be that of the search, with shared=False")
+    return list(zip(space.cell_types(), genotype.blocks, strict=True))
 
 
 def _name(space: BlockSpace, node: int) -> str:

@@ -35,7 +35,7 @@ from nascore.records.record import (
     seal,
     sha256,
 )
-from nascore.supernets import compiled
+from nascore.supernets import choice
 
 # what `atomic_write` writes to before it gives a file its name
 _TEMPORARY = re.compile(r"\.(.+\.(json|csv|npz|pt)|\.owner)\.\w{8}")
@@ -98,7 +98,7 @@ class RunFolder:
             "rows": rows,
             "random": self.team.gather(random_state(self.device)),
             "threads": torch.get_num_threads(),
-            "compiled": compiled.wanted(),
+            "compiled": choice.wanted(),
             "config": json.dumps(self.config),
         }
         if not self.team.leads:
@@ -124,12 +124,12 @@ class RunFolder:
                 f"{wrote}, or delete the folder"
             )
         begun = state.get("compiled", False)  # not in checkpoints from before there was such a thing
-        if begun and compiled.version() is None:
+        if begun and choice.version() is None:
             raise RunError(
                 f"{paths.shown(self.path)} was begun with Numba, which is not installed here: pip install "
                 "'nascore[numba]' to go on, or delete the folder"
             )
-        compiled.go_on(begun)
+        choice.go_on(begun)
         try:
             torch.set_num_threads(state["threads"])
             task.load_state_dict(state["task"])

@@ -18,7 +18,7 @@ from nascore.base import paths
 from nascore.base.config import choose
 from nascore.base.errors import ConfigError
 from nascore.base.processes import team
-from nascore.supernets import compiled
+from nascore.supernets import choice
 
 
 def find_device(name: str) -> torch.device:
@@ -76,7 +76,7 @@ def environment(device: torch.device) -> dict[str, Any]:
         "torch": torch.__version__,
         "torchvision": torchvision.__version__,
         "numpy": numpy.__version__,
-        "numba": compiled.version() if compiled.wanted() and torch.get_num_threads() == 1 else None,
+        "numba": choice.version() if choice.wanted() and torch.get_num_threads() == 1 else None,
         "system": f"{platform.system()} {platform.machine()}",
         "git": _git(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),

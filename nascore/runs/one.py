@@ -26,7 +26,7 @@ from nascore.records.environment import find_device, lacks_memory, seeded
 from nascore.records.journal import Call, note
 from nascore.records.record import REPLACED, Run, is_finished, load_run
 from nascore.runs.asked import ask
-from nascore.supernets.compiled import compiling, wanted
+from nascore.supernets.choice import compiling, wanted
 
 SMALL = ("smoke", "demo")  # the profiles whose steps are too small to be shared out
 

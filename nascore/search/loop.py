@@ -33,6 +33,7 @@ from nascore.search.trained import TrainedSupernet
 from nascore.spaces.base import Masks, Space, Strengths
 from nascore.supernets.replay import Replayed
 from nascore.training.evaluation import Averages, evaluate, evaluation_batches, set_learning_rate
+from nascore.training.precision import beginning, numbers
 from nascore.training.settings import DataSettings, SgdSettings
 
 ANSWERS = ("space", "relaxation", "optimization", "penalty", "pruning", "stop", "indicator", "derivation")
@@ -116,9 +117,10 @@ class Search:
         self.images = settings.load("train", root).to(device)  # a search never sees the test images
         self.train, self.valid, self.held_out = self._batches()
         space, draws = settings.space, torch.Generator().manual_seed(own)
-        self.architecture = space.architecture(settings.relaxation, draws, settings.alpha_std, settings.alpha_mean)
+        with beginning(settings.precision):
+            self.architecture = space.architecture(settings.relaxation, draws, settings.alpha_std, settings.alpha_mean)
+            supernet = space.supernet(self.images.info.channels, self.images.info.classes).to(device)
         self.architecture.to(device)
-        supernet = space.supernet(self.images.info.channels, self.images.info.classes).to(device)
         self.problem = self._problem(supernet)
         self.stepper = settings.optimization.start(
             self.problem, settings.optimizer(supernet.parameters()), settings.gradient_clip
@@ -139,7 +141,7 @@ class Search:
         costs = {}
         if settings.penalty.needs_costs:
             costs = settings.space.costs((info.channels, info.image_size, info.image_size))
-        costs = {kind: value.to(self.device) for kind, value in costs.items()}
+        costs = {kind: value.to(self.device, numbers(settings.precision)) for kind, value in costs.items()}
         return SearchProblem(
             supernet,
             self.architecture,
@@ -321,7 +323,7 @@ class Search:
             return None
         space, settings, info = self.settings.space, self.settings, self.images.info
         with torch.random.fork_rng(devices=[]):
-            supernet = space.supernet(info.channels, info.classes)
+            supernet = space.supernet(info.channels, info.classes).to(numbers(settings.precision))
         supernet.load_state_dict(self.problem.supernet.state_dict())
         seed = _seed(*self.seeds, _DERIVATION)
         train = settings.training_batches(

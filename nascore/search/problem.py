@@ -11,6 +11,7 @@ from nascore.optimization.penalties import Penalty, Priced
 from nascore.relaxations.architecture import Architecture
 from nascore.spaces.base import Space
 from nascore.training.evaluation import autocast, wide
+from nascore.training.precision import numbers
 from nascore.training.settings import Precision
 
 
@@ -41,7 +42,7 @@ class SearchProblem:
         weights = self.architecture.weights(self.generator)
         self.computed = {kind: drawn.active for kind, drawn in weights.items() if drawn.active is not None}
         with autocast(self.precision, images.device):
-            return wide(self.supernet(images, weights))
+            return wide(self.supernet(images.to(numbers(self.precision)), weights))
 
     def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """(mean cross-entropy, logits) on a batch."""

@@ -13,6 +13,7 @@ from nascore.relaxations.architecture import Architecture
 from nascore.relaxations.base import EdgeWeights
 from nascore.spaces.base import Masks, Space
 from nascore.training.evaluation import autocast, evaluate, set_learning_rate, wide
+from nascore.training.precision import numbers
 from nascore.training.settings import SgdSettings
 
 
@@ -79,4 +80,4 @@ class TrainedSupernet:
 
     def _logits(self, images: Tensor, mixture: Mapping[str, EdgeWeights]) -> Tensor:
         with autocast(self._settings.precision, self._device):
-            return wide(self._supernet(images, mixture))
+            return wide(self._supernet(images.to(numbers(self._settings.precision)), mixture))

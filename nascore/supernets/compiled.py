@@ -1,16 +1,11 @@
 """Separable convolutions of many edges in compiled passes, where Numba is installed: `pip install nascore[numba]`.
 
 On a CPU and one thread, for small activations: there most of what `banks` takes is the fixed cost of calls. `loops` has
-the passes. Elsewhere, and without Numba, `together` computes the same.
+the passes. Elsewhere, and without Numba, `together` computes the same. A supernet that is evaluated goes through the
+same passes, with the statistics that its norms have learned.
 """
 
-import importlib
-import os
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import cache
-from types import ModuleType
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,55 +15,16 @@ from torch.autograd.function import once_differentiable
 
 from nascore.networks.operations import SeparableConvolution
 from nascore.supernets.banks import follow_together
-from nascore.supernets.kernels import rewritten
+from nascore.supernets.choice import passes, wanted
+from nascore.supernets.kernels import in_kernels, rewritten
 from nascore.supernets.sharing import State, rule_of, separable_convolution
 from nascore.supernets.together import Place
 
-VARIABLE = "NASCORE_COMPILED"  # 0: don't, though Numba is installed
 _MOST = 2**17  # values of an activation up to which it was faster
-_choice: list[bool] = []  # what was asked for last, if anything was
-
-
-def version() -> str | None:
-    """Of Numba, if it is installed and works with what else is."""
-    return None if _loops() is None else importlib.import_module("numba").__version__
-
-
-def wanted() -> bool:
-    """Whether supernets are to be computed so where they can be: if Numba is there, unless the environment says no."""
-    chosen = _choice[-1] if _choice else os.environ.get(VARIABLE, "1") != "0"
-    return chosen and _loops() is not None
-
-
-@contextmanager
-def compiling(yes: bool) -> Iterator[None]:
-    """Ask for it here, or for the contrary."""
-    _choice.append(yes)
-    try:
-        yield
-    finally:
-        _choice.pop()
-
-
-def go_on(yes: bool) -> None:
-    """Ask for it, within `compiling`, as what goes on here was begun."""
-    _choice[-1:] = [yes]
-
-
-@cache
-def _loops() -> ModuleType | None:
-    try:
-        importlib.import_module("numba")
-    except ModuleNotFoundError:
-        return None
-    except Exception as error:  # a NumPy that it doesn't know, say
-        warnings.warn(f"Numba is installed but doesn't load, supernets are computed without: {error}", stacklevel=2)
-        return None
-    return importlib.import_module("nascore.supernets.loops")
 
 
 def takes(x: Tensor) -> bool:
-    """Whether an activation, a state of a cell that is trained, is one to compute so.
+    """Whether an activation, a state of a cell that is trained or evaluated, is one to compute so.
 
     The products of pointwise weights are loops here, so many as pairs of channels, and longer with more images: with
     many channels a library's are faster.
@@ -76,7 +32,8 @@ def takes(x: Tensor) -> bool:
     images, channels, *_ = x.shape
     small = x.numel() <= _MOST and channels <= max(8, images // 2)
     known = x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64)
-    return small and known and torch.get_num_threads() == 1 and wanted()
+    alone = torch.get_num_threads() == 1 or x.dtype == torch.float64  # for which the library has nothing to share out
+    return small and known and alone and wanted()
 
 
 def key_of(module: nn.Module) -> tuple[Any, ...] | None:
@@ -119,39 +76,48 @@ class Pass:
 
     def add(self, states: Sequence[State], scales: Tensor) -> Sequence[Tensor] | None:
         """What they add to each target, (N, C, H, W); None where it can't be so and they are computed one by one."""
-        if not rewritten(states[0].x, self.norms[0]):
+        returning = torch.is_grad_enabled()
+        if not (rewritten(states[0].x, self.norms[0]) or (in_kernels(states[0].x) and not returning)):
             return None
         read = [states[at].x for at in self.sources]
-        return Separable.apply(self, scales, *read, *[each.weight for each in self.convolutions]).unbind()
+        weights = [each.weight for each in self.convolutions]
+        return Separable.apply(self, returning, scales, *read, *weights).unbind()
+
+    def running_statistics(self) -> tuple[Tensor, Tensor]:
+        """The means and variances that the norms have learned, (layers, channels) each."""
+        means, variances = zip(*((norm.running_mean, norm.running_var) for norm in self.norms), strict=True)
+        return torch.stack(means), torch.stack(variances)
 
 
 class Separable(torch.autograd.Function):
     """All of a `Pass`.
 
-    apply(of, scales, *states, *weights): the pass; the scales (all,), of which each operation knows its own; states
-    (N, C, H, W), channels-last, and the weights of the convolutions -> (targets, N, C, H', W').
+    apply(of, returning, scales, *states, *weights): the pass; whether a backward one may follow; the scales (all,), of
+    which each operation knows its own; states (N, C, H, W), channels-last, and the weights of the convolutions ->
+    (targets, N, C, H', W').
     """
 
     @staticmethod
-    def forward(ctx: Any, of: Pass, scales: Tensor, *tensors: Tensor) -> Tensor:
+    def forward(ctx: Any, of: Pass, returning: bool, scales: Tensor, *tensors: Tensor) -> Tensor:
         count = len(of.sources)
         states, weights = tensors[:count], torch.cat([weight.flatten() for weight in tensors[count:]])
         x, (n, channels, h, w) = _batch_last(states), states[0].shape
-        loops: Any = _loops()
+        loops: Any = passes("loops")
         size = loops.Size(channels, h, w, of.padding, n)
         out = -(-h // of.stride), -(-w // of.stride), channels, n
-        layers, keeping = len(of.norms), any(ctx.needs_input_grad[2 + count :])
+        layers, keeping = len(of.norms), returning and any(ctx.needs_input_grad[3 + count :])
         read = x.new_empty(count * channels * h * (w + 2 * of.padding) * n)
-        sums, y = x.new_empty(of.targets, *out), x.new_empty(layers, *out)
+        sums, y = x.new_empty(of.targets, *out), x.new_empty(layers if returning else 1, *out)
         kept = torch.empty_like(y) if keeping else x.new_empty(0)
-        mean, variance = x.new_empty(2, layers, channels)
-        fixed = count, size, of.targets, of.stride, of.operations
-        arrays = _arrays(x), *fixed, _arrays(weights), _arrays(scales), of.norms[0].eps, keeping
-        loops.forward(*arrays, *map(_arrays, (read, y, kept, sums)), (_arrays(mean), _arrays(variance)))
-        if of.norms[0].track_running_stats:
+        measuring = of.norms[0].training
+        mean, variance = x.new_empty(2, layers, channels) if measuring else of.running_statistics()
+        fixed, how = (count, size, of.targets, of.stride, of.operations), (returning, keeping, measuring)
+        arrays = _arrays(x), *fixed, _arrays(weights), _arrays(scales), of.norms[0].eps, how
+        loops.forward(*arrays, *map(_arrays, (read, y, kept, sums, mean, variance)))
+        if measuring and of.norms[0].track_running_stats:
             values = out[0] * out[1] * n
             follow_together(of.norms, mean.unbind(), (variance * (values / max(values - 1, 1))).unbind())
-        inverse = variance.add_(of.norms[0].eps).rsqrt_()
+        inverse = (variance + of.norms[0].eps).rsqrt()
         ctx.save_for_backward(scales, weights, read, y, kept, mean, inverse, *tensors[count:])
         ctx.fixed = fixed
         return _batch_first(sums)
@@ -161,11 +127,11 @@ class Separable(torch.autograd.Function):
     def backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
         scales, weights, read, y, kept, mean, inverse, *each = ctx.saved_tensors
         count, size = ctx.fixed[:2]
-        _, scaled, *towards = ctx.needs_input_grad
+        scaled, *towards = ctx.needs_input_grad[2:]
         wanted = np.array([*towards[:count], any(towards[count:])])
         for_states = g.new_empty(count, size.height, size.width, size.channels, size.images)
         for_weights, for_scales = torch.empty_like(weights), torch.zeros_like(scales)
-        loops: Any = _loops()
+        loops: Any = passes("loops")
         arrays = map(_arrays, (weights, scales, read, y, kept))
         found = map(_arrays, (for_states, for_weights, for_scales))
         stats = _arrays(mean), _arrays(inverse)
@@ -175,7 +141,13 @@ class Separable(torch.autograd.Function):
         if wanted[count]:
             parts = for_weights.split([weight.numel() for weight in each])
             by_weight = [part.view_as(weight) for part, weight in zip(parts, each, strict=True)]
-        return None, for_scales if scaled else None, *(part if yes else None for yes, part in by_state), *by_weight
+        return (
+            None,
+            None,
+            for_scales if scaled else None,
+            *(part if yes else None for yes, part in by_state),
+            *by_weight,
+        )
 
 
 def _batch_last(states: Sequence[Tensor] | Tensor) -> Tensor:

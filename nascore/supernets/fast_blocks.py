@@ -13,7 +13,8 @@ from torch.nn import functional as F
 
 from nascore.base.arguments import checked
 from nascore.relaxations.base import EdgeWeights
-from nascore.supernets.kernels import Depthwise, Mix, NormShiftActivation, channels_last, follow, in_kernels, rewritten
+from nascore.supernets.double import in_double
+from nascore.supernets.kernels import Mix, NormShiftActivation, channels_last, depthwise, follow, pointwise, rewritten
 from nascore.supernets.plain_blocks import BlockSupernet, SearchBlock, ShiftNorm
 
 
@@ -53,7 +54,7 @@ class FastSearchBlock(SearchBlock):
             return states[0]
         columns = [scale * self._columns(node) for node, scale in zip(plan.outputs, last.unbind(), strict=True)]
         read = torch.cat([states[node] for node in plan.outputs], dim=1)
-        return _shifted(self.norm, F.conv2d(read, torch.cat(columns, dim=1))) + states[0]
+        return _shifted(self.norm, pointwise(read, torch.cat(columns, dim=1))) + states[0]
 
     def _weights(self, plan: _Plan, scales: Tensor) -> list[Tensor]:
         """The scales as matrices, one for each level, and those of the connections to the output."""
@@ -94,9 +95,15 @@ def _operation(module: Any, x: Tensor) -> Tensor:
     """A Sequential of layers, a `ShiftNorm` and a ReLU."""
     *layers, norm, _ = module
     for layer in layers:
-        wide = isinstance(layer, nn.Conv2d) and layer.kernel_size == (5, 5)
-        x = Depthwise.apply(x, layer.weight) if wide and in_kernels(x) else layer(x)
+        x = _convolved(layer, x) if isinstance(layer, nn.Conv2d) else layer(x)
     return _shifted(norm, x)
+
+
+def _convolved(layer: nn.Conv2d, x: Tensor) -> Tensor:
+    """What a block's depthwise or pointwise convolution gives."""
+    if layer.kernel_size == (1, 1):
+        return pointwise(x, layer.weight)
+    return depthwise(x, layer.weight) if in_double(x) or layer.kernel_size == (5, 5) else layer(x)
 
 
 def _shifted(norm: ShiftNorm, x: Tensor) -> Tensor:

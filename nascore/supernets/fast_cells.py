@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from nascore.base.arguments import checked
@@ -55,7 +56,9 @@ class FastSearchCell(SearchCell):
         assert weights.active is not None  # `Architecture` fills it in
         banked: list[list[Tensor]] = [[] for _ in range(self.nodes)]
         left: list[list[tuple[State, Place]]] = [[] for _ in range(self.nodes)]
-        plans = self._plan(weights.active.tolist(), self.training and takes(states[0].x))
+        plans = self._plan(
+            weights.active.tolist(), (self.training or not torch.is_grad_enabled()) and takes(states[0].x)
+        )
         for node, (first, passes, banks, alone) in enumerate(plans):
             known, sums = states[first:], Sums(self.nodes - node)
             refused: list[Place] = []

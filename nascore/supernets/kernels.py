@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from nascore.supernets import double
+
 _Gradients = tuple[Any, Any]  # each a tensor, or None where it is not wanted
 _LARGE = 2**17  # values from which on a 5x5 depthwise weight gradient is faster in two halves
 
@@ -133,6 +135,20 @@ class Depthwise(torch.autograd.Function):
         return through_depthwise(g, x, weight, ctx.needs_input_grad)
 
 
+def depthwise(x: Tensor, weight: Tensor, stride: tuple[int, ...] = (1, 1), dilation: int = 1) -> Tensor:
+    """A depthwise convolution that keeps the size at stride 1, to be differentiated; also where these layers aren't."""
+    if double.takes(x, weight, len(weight)):
+        return double.Depthwise.apply(x, weight, stride[0], dilation)
+    if (stride, dilation) == ((1, 1), 1) and in_kernels(x):
+        return Depthwise.apply(x, weight)
+    return F.conv2d(x, weight, None, stride, dilation * (weight.shape[-1] // 2), dilation, len(weight))
+
+
+def pointwise(x: Tensor, weight: Tensor) -> Tensor:
+    """A pointwise convolution, to be differentiated."""
+    return double.pointwise(x, weight) if double.in_double(x) else F.conv2d(x, weight)
+
+
 class NormShiftActivation(torch.autograd.Function):
     """BatchNorm by the batch's statistics with a shift but no scale, and the ReLU after it.
 
@@ -209,7 +225,11 @@ class AddScaled(torch.autograd.Function):
 
 def convolution(x: Tensor, weight: Tensor, groups: int = 1, stride: tuple[int, ...] = (1, 1)) -> Tensor:
     """One that keeps the size at stride 1, its output channels-last."""
-    y = F.conv2d(x, weight, None, stride, weight.shape[-1] // 2, 1, groups)
+    if double.takes(x, weight, groups):
+        return double.convolved(x, weight, stride[0])
+    if double.in_double(x) and (groups, tuple(stride), *weight.shape[2:]) == (1, (1, 1), 1, 1):
+        return double.pointwise(x, weight)
+    y = F.conv2d(x, weight, None, stride, (weight.shape[2] // 2, weight.shape[3] // 2), 1, groups)
     return y.contiguous(memory_format=torch.channels_last)  # with one input channel it may come in another layout
 
 
@@ -255,6 +275,10 @@ def through_convolution(
     """The gradients of x and of the weight, as far as they are wanted. `padding` is that of the columns."""
     if not any(wanted):
         return None, None
+    if padding is None and double.takes(x, weight, groups):
+        return double.through(g, x, weight, wanted, stride[0])
+    if double.in_double(x) and (groups, tuple(stride), *weight.shape[2:]) == (1, (1, 1), 1, 1):
+        return double.through_pointwise(g, x, weight, wanted)
     rows, columns = (side // 2 for side in weight.shape[2:])
     sides = rows, columns if padding is None else padding
     return torch.ops.aten.convolution_backward(
@@ -263,15 +287,23 @@ def through_convolution(
 
 
 def through_depthwise(
-    g: Tensor, x: Tensor, weight: Tensor, wanted: tuple[bool, bool], stride: tuple[int, ...] = (1, 1)
+    g: Tensor,
+    x: Tensor,
+    weight: Tensor,
+    wanted: tuple[bool, bool],
+    stride: tuple[int, ...] = (1, 1),
+    least: int | None = None,
 ) -> _Gradients:
     """As `through_convolution`; the weight's gradient of a large 5x5 convolution in two halves of three columns.
+
+    It is large from `least` values of x on, by default from `_LARGE`.
 
     The CPU library has a fast weight gradient for kernels up to three columns wide, and an order of magnitude slower
     one beyond.
     """
     g, groups = g.contiguous(memory_format=torch.channels_last), len(weight)
-    if weight.shape[-1] != 5 or x.numel() < _LARGE or not wanted[1] or stride != (1, 1):
+    alike = x.numel() < (_LARGE if least is None else least) or double.takes(x, weight, groups)
+    if weight.shape[-1] != 5 or alike or not wanted[1] or stride != (1, 1):
         return through_convolution(g, x, weight, wanted, groups, stride=stride)
     for_x, _ = through_convolution(g, x, weight, (wanted[0], False), groups)
     left, right = (

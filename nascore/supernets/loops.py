@@ -275,8 +275,8 @@ def to_pixels(x, at, size, to, first):
 
 
 @_compiled
-def block(x, x_at, size, layer, weights, kept, kept_at, keeping, y, y_at, lanes, means, variances):
-    """The convolutions of a layer, from a padded x to y, and the statistics of y.
+def block(x, x_at, size, layer, weights, kept, kept_at, keeping, y, y_at, lanes, means, variances, measuring):
+    """The convolutions of a layer, from a padded x to y, and, if `measuring`, the statistics of y.
 
     What comes between the two is kept, from `kept_at` on, or, a row of each channel, overwritten.
     """
@@ -304,6 +304,8 @@ def block(x, x_at, size, layer, weights, kept, kept_at, keeping, y, y_at, lanes,
         for channel in range(channels):
             taps = layer.pointwise + channel * channels
             mix(y, y_at + channel * plane + h * row, kept, between, pitch, weights, taps, 1, channels, row)
+    if not measuring:
+        return
     count = out.height * out.width
     for channel in range(channels):
         at, norm = y_at + channel * plane, layer.norm * channels + channel
@@ -323,15 +325,18 @@ def layers_of(operation, stride):
 
 
 @_compiled
-def forward(states, count, size, targets, stride, operations, weights, scales, eps, keeping, x, y, kept, sums, stats):
+def forward(
+    states, count, size, targets, stride, operations, weights, scales, eps, how, x, y, kept, sums, means, variances
+):
     """Add up operations on `count` states.
 
     `states` (count, H, W, C, N) -> `sums` (targets, H', W', C, N). Of each operation there is a row: the state and the
     target, kernel, dilation, layers, the place of its scale, its first norm, and where the weights of its layers begin.
-    Written for the backward pass: x, the padded activations of the states, y, each layer's output before its norm, and,
-    if `keeping`, what is between its convolutions; also `stats`, the mean and the variance of each norm.
+    Written for the backward pass: x, the padded activations of the states, and, as `how` says, y, each layer's output
+    before its norm, and what is between its convolutions. It also says whether norms go by the means and variances of
+    what they see, which are written, or by those that they are given.
     """
-    means, variances = stats
+    returning, keeping, measuring = how
     channels, out = size.channels, bare(size, stride)
     inner = padded(out, 2)
     row, plane, all_of = out.width * out.images, out.height * out.width * out.images, values(out)
@@ -344,9 +349,11 @@ def forward(states, count, size, targets, stride, operations, weights, scales, e
     for operation in operations:
         state, target, layers, scale = operation[0], operation[1], operation[4], operation[5]
         layer, later = layers_of(operation, stride)
-        at = layer.norm * all_of
+        at = layer.norm * all_of if returning else 0
         keep_at = at if keeping else 0
-        block(x, state * one, size, layer, weights, between, keep_at, keeping, y, at, lanes, means, variances)
+        block(
+            x, state * one, size, layer, weights, between, keep_at, keeping, y, at, lanes, means, variances, measuring
+        )
         if layers == 2:
             for channel in range(channels):
                 norm = layer.norm * channels + channel
@@ -354,9 +361,11 @@ def forward(states, count, size, targets, stride, operations, weights, scales, e
                 for h in range(out.height):
                     to = row_at(inner, channel, h)
                     activate(second, to, y, at + channel * plane + h * row, means[norm], factor, row)
-            layer, at = later, later.norm * all_of
+            layer, at = later, later.norm * all_of if returning else 0
             keep_at = at if keeping else 0
-            block(second, 0, inner, layer, weights, between, keep_at, keeping, y, at, lanes, means, variances)
+            block(
+                second, 0, inner, layer, weights, between, keep_at, keeping, y, at, lanes, means, variances, measuring
+            )
         for channel in range(channels):
             norm = layer.norm * channels + channel
             factor = x.dtype.type(1 / np.sqrt(variances[norm] + eps)) * scales[scale]

@@ -28,11 +28,12 @@ from nascore.supernets.kernels import (
     AddScaled,
     ConvolutionNorm,
     ConvolutionNormDepthwise,
-    Depthwise,
     Norm,
+    depthwise,
     follow,
     from_phases,
     in_kernels,
+    pointwise,
     rewritten,
     to_phases,
 )
@@ -247,13 +248,13 @@ def _separable(
 
     On every second pixel this is what dilated blocks compute.
     """
-    x = _depthwise(blocks[0].depthwise.weight, activated, stride)
-    for (_, _, pointwise, norm), (_, depthwise, _, _) in pairwise(blocks):
+    x = depthwise(activated, blocks[0].depthwise.weight, stride)
+    for (_, _, dense, norm), (_, second, _, _) in pairwise(blocks):
         if rewritten(x, norm):
-            x, mean, variance = ConvolutionNormDepthwise.apply(x, pointwise.weight, depthwise.weight, norm.eps)
+            x, mean, variance = ConvolutionNormDepthwise.apply(x, dense.weight, second.weight, norm.eps)
             follow(norm, mean, variance)
         else:
-            x = _depthwise(depthwise.weight, F.relu_(_convolution(pointwise.weight, norm, x)))
+            x = depthwise(F.relu_(_convolution(dense.weight, norm, x)), second.weight)
     return _convolution(blocks[-1].pointwise.weight, blocks[-1].norm, x, scale)
 
 
@@ -267,7 +268,7 @@ def reduced(module: FactorizedReduce, state: State, scale: Tensor | None = None)
     """A factorized reduction: each half of its channels is a 1x1 convolution of a quarter image."""
     weights, scales = (module.even.weight, module.odd.weight), (None, None) if scale is None else scale.chunk(2)
     if not rewritten(state.x, module.norm):
-        halves = [F.conv2d(state.quarter(shift), weight) for shift, weight in enumerate(weights)]
+        halves = [pointwise(state.quarter(shift), weight) for shift, weight in enumerate(weights)]
         return _normalise(module.norm, torch.cat(halves, dim=1), scale)
     halves = [
         ConvolutionNorm.apply(state.quarter(shift), weight, scales[shift], module.norm.eps)
@@ -295,17 +296,11 @@ def _normal(x: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
     return F.batch_norm(x, mean, variance, None, None, True, 1.0, eps), mean, variance
 
 
-def _depthwise(weight: Tensor, x: Tensor, stride: tuple[int, ...] = (1, 1)) -> Tensor:
-    """A depthwise convolution that keeps the size at stride 1."""
-    if stride == (1, 1) and in_kernels(x):
-        return Depthwise.apply(x, weight)
-    return F.conv2d(x, weight, stride=stride, padding=weight.shape[-1] // 2, groups=len(weight))
-
-
 def _convolution(weight: Tensor, norm: nn.BatchNorm2d, x: Tensor, scale: Tensor | None = None) -> Tensor:
     """A dense convolution and the affine-less BatchNorm after it, times `scale` (channels,)."""
     if not rewritten(x, norm):
-        return _normalise(norm, F.conv2d(x, weight, padding=weight.shape[-1] // 2), scale)
+        y = pointwise(x, weight) if weight.shape[-1] == 1 else F.conv2d(x, weight, padding=weight.shape[-1] // 2)
+        return _normalise(norm, y, scale)
     y, mean, variance = ConvolutionNorm.apply(x, weight, scale, norm.eps)
     follow(norm, mean, variance)
     return y

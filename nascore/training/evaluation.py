@@ -47,7 +47,7 @@ class Averages:
         self.team = over
 
     def add(self, loss: Tensor, correct: Tensor, images: int) -> None:
-        self.loss += loss * images
+        self.loss = self.loss + loss * images  # in the precision of the losses
         self.correct += correct
         self.images += images
 

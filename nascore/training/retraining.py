@@ -16,15 +16,14 @@ from nascore.base.ranges import Cells, Channels, NonNegative, Positions, Probabi
 from nascore.networks.auxiliary import with_auxiliary
 from nascore.networks.baselines import BASELINES
 from nascore.networks.benchmark_cells import BenchmarkCell
-from nascore.networks.benchmark_network import BenchmarkNetwork
-from nascore.networks.block_network import BlockNetwork
 from nascore.networks.blocks import BlockGenotype
-from nascore.networks.cell_network import CellNetwork
 from nascore.networks.cell_stack import default_reductions
 from nascore.networks.cells import Genotype, Stack
 from nascore.networks.counting import count
 from nascore.records.record import Result, Run
+from nascore.supernets.fast_networks import FastBenchmarkNetwork, FastBlockNetwork, FastCellNetwork
 from nascore.training.evaluation import Averages, autocast, evaluate, evaluation_batches, set_learning_rate, wide
+from nascore.training.precision import beginning, numbers
 from nascore.training.settings import DataSettings, SgdSettings
 
 
@@ -84,8 +83,8 @@ class TrainingSettings(DataSettings, SgdSettings):
             return self._build_blocks(self.genotype, common)
         sizes = common | {"cells": self.cells}
         if isinstance(self.genotype, BenchmarkCell):
-            return BenchmarkNetwork(self.genotype, **sizes)
-        return CellNetwork(
+            return FastBenchmarkNetwork(self.genotype, **sizes)
+        return FastCellNetwork(
             self.genotype,
             **sizes,
             reductions=self.reductions,
@@ -93,10 +92,10 @@ class TrainingSettings(DataSettings, SgdSettings):
             auxiliary=self.auxiliary_weight > 0,
         )
 
-    def _build_blocks(self, genotype: BlockGenotype, sizes: dict[str, int]) -> BlockNetwork:
+    def _build_blocks(self, genotype: BlockGenotype, sizes: dict[str, int]) -> FastBlockNetwork:
         if self.stem == "stride2":
             raise ConfigError("a network of blocks has the stem 'cifar' or 'imagenet', not 'stride2'")
-        return BlockNetwork(
+        return FastBlockNetwork(
             genotype,
             **sizes,
             stages=self.stages,
@@ -119,7 +118,7 @@ class TrainingSettings(DataSettings, SgdSettings):
 
 
 def load_weights(network: nn.Module, run: Run) -> None:
-    """Give `network` the weights that a finished run ended with.
+    """Give `network` the weights that a finished run ended with, converted to its precision if theirs is another.
 
     Raises `ConfigError` where they are those of another network, `RunError` where the run has none.
     """
@@ -147,7 +146,8 @@ class Training:
         self.generator = torch.Generator(device).manual_seed(seed)
         train, test = (settings.load(split, root).to(device) for split in ("train", "test"))
         self.shape = (train.info.channels, train.info.image_size, train.info.image_size)
-        self.network = settings.build(train.info).to(device)
+        with beginning(settings.precision):
+            self.network = settings.build(train.info).to(device)
         self.optimizer = settings.optimizer(self.network.parameters())
         self.train = settings.training_batches(train, self.generator, share=self._share())
         self.test = evaluation_batches(test, share=self._share())
@@ -188,7 +188,7 @@ class Training:
 
     def _step(self, images: Tensor, labels: Tensor, drop_path: float, weight: float = 1.0) -> tuple[Tensor, Tensor]:
         with autocast(self.settings.precision, self.device):
-            logits, auxiliary = self.forward(images, drop_path)
+            logits, auxiliary = self.forward(self._converted(images), drop_path)
         smoothing = self.settings.label_smoothing
         loss = total = F.cross_entropy(wide(logits), labels, label_smoothing=smoothing)
         if auxiliary is not None:
@@ -203,7 +203,10 @@ class Training:
 
     def _logits(self, images: Tensor) -> Tensor:
         with autocast(self.settings.precision, self.device):
-            return wide(self.network(images))
+            return wide(self.network(self._converted(images)))
+
+    def _converted(self, images: Tensor) -> Tensor:
+        return images.to(numbers(self.settings.precision))
 
     def state_dict(self) -> dict[str, Any]:
         return {

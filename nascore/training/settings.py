@@ -14,7 +14,7 @@ from nascore.base.errors import ConfigError
 from nascore.base.ranges import Epochs, Fraction, Images, Momentum, NonNegative, Pixels, Positive, Range, Rate
 from nascore.data.voices import SHORTEST_CLIP
 
-Precision = Literal["float32", "bfloat16"]
+Precision = Literal["float32", "bfloat16", "float64"]
 
 
 class DataSettings(Settings):
@@ -99,7 +99,9 @@ class SgdSettings(Settings):
     nesterov: bool = False
     weight_decay: NonNegative
     gradient_clip: Positive = 5.0  # the largest norm of all gradients together
-    precision: Precision = "float32"  # of convolutions and matrix products; bfloat16 by autocast, for GPUs
+    # float64: of everything, so that results travel, see `training.precision`; bfloat16: of convolutions and matrix
+    # products by autocast, for GPUs
+    precision: Precision = "float32"
 
     def validate(self) -> None:
         super().validate()

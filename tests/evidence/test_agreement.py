@@ -51,6 +51,27 @@ def test_the_same_bits_are_said_to_be_the_same(studied):
     assert "0 of 1 differ by more than two seeds do" in summary(table)
 
 
+@pytest.mark.parametrize(
+    ("by", "genotype", "kind"),
+    [(1e-8, None, "same"), (1e-4, None, "other numbers"), (1e-8, "other", "other genotype")],
+)
+def test_what_differs_in_the_last_digits_alone_is_the_same(studied, by, genotype, kind, tmp_path, monkeypatch):
+    runs, _, _ = studied
+    here, there = tmp_path / "here", tmp_path / "there"
+    found = accurate(runs[0], 50.0 * (1 + by), here)
+    accurate(runs[0], 50.0, there)
+    if genotype:
+        path = there / runs[0].name / "result.json"
+        result = json.loads(path.read_text()) | {"genotype": nascore.networks.PUBLISHED["DARTS_V2"].to_dict()}
+        path.write_text(json.dumps(result | {"digest": seal(result)}))
+    monkeypatch.setattr(paths, "committed_runs", lambda: there)
+    call = Call(found.name, found.recipe, "smoke", 0, str(found.path), "computed", 1.0)
+    table = agreement({"notebook": [call]}, {"notebook": [runs[0].name]})
+    assert table.agreement.tolist() == [kind]
+    if kind == "same":
+        assert "1 of 1 have the same genotype, if any, and metrics to 6 digits" in summary(table)
+
+
 def accurate(run, value, folder):
     """A copy of a run's record that says another test accuracy."""
     shutil.copytree(run.path, folder / run.name)

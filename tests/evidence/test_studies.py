@@ -104,6 +104,31 @@ def test_measures_of_searches_are_those_of_their_records():
         measures.benchmarked({"sparse": runs}, Flat())
 
 
+def test_budgets_are_what_the_searches_went_through(tmp_path):
+    space = nascore.spaces.CellSpace(nodes=1, cells=1, channels=4, operations=("none", "skip_connect"))
+    short = {"space": space, "train_images": 41, "batch_size": 20, "epochs": 2}
+    runs = {
+        name: [nascore.run(recipe, "smoke", seed=seed, root=tmp_path, **short) for seed in (0, 1)]
+        for name, recipe in (("bilevel", "darts"), ("single", "darts-single-level"))
+    }
+    table = measures.budgets(runs).set_index("method")
+    counts = ["images", "alpha_images", "steps", "alpha_steps", "seen"]
+    assert table.loc["bilevel", counts].tolist() == [20, 21, 2, 2, 82]
+    assert table.loc["single", counts].tolist() == [41, 41, 4, 4, 82]
+    assert table["alpha_learning_rate"].tolist() == [
+        run[0].settings["optimization"]["learning_rate"] for run in runs.values()
+    ]
+    with pytest.raises(ConfigError, match="the searches of both were given different budgets"):
+        measures.budgets({"both": [group[0] for group in runs.values()]})
+    with pytest.raises(ConfigError, match="there are no runs"):
+        measures.budgets({"none": []})
+
+
+def test_a_training_has_no_budget_of_a_search(runs):
+    with pytest.raises(ConfigError, match="is no search"):
+        measures.budgets({"training": runs})
+
+
 class Flat:
     def accuracy(self, cell):
         raise AssertionError("not asked")

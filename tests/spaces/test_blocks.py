@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nascore
-from nascore.base.config import from_dict, to_dict
+from nascore.base.config import from_dict, override, to_dict
 from nascore.base.errors import ConfigError, GenotypeError
 from nascore.networks import Block, BlockGenotype, BlockNetwork, connected, connections, fitted_channels
 from nascore.optimization import (
@@ -16,7 +16,9 @@ from nascore.optimization import (
     Latency,
     Place,
     Proximal,
+    block_shares,
     connection_mac,
+    cost_of_blocks,
     measured_latency,
 )
 from nascore.pruning import Isolated, Seen
@@ -171,6 +173,24 @@ def test_memory_access_has_the_constants_of_the_authors_code():
     space, here = BlockSpace(), Place(1, 96, 256)
     costs = [connection_mac(space, target, here) for target in (1, 2, 3, 4, space.output)]
     assert [round(cost / max(costs), 3) for cost in costs] == [0.986, 1.0, 0.447, 0.447, 0.448]
+
+
+def test_costs_of_found_blocks_by_hand():
+    """Two blocks of two levels of a convolution and a pool: 4 channels of 32 x 32 pixels, then 8 of 16 x 16."""
+    space = BlockSpace(levels=2, candidates=("sep_conv_3x3", "max_pool_3x3"), stages=(1, 1), channels=4, shared=False)
+    found = BlockGenotype(space.candidates, 2, (((0, 1), (1, 5)), ((0, 2), (2, 5))))
+    first, second = 1024 * (9 * 4 + 4 * 4 + 4 * 4), 256 * 8 * 8  # the second has its output alone to compute
+    whole = first + second
+    assert block_shares(space, found) == pytest.approx([100 * first / whole, 100 * second / whole])
+    maps = [2 * 1024 * 4, 2 * 256 * 8]
+    memory = (2 * maps[0] + 9 * 4 + 4 * 4) + (maps[0] + 4) + maps[1] + (maps[1] + 8)
+    assert cost_of_blocks(space, found, AdaptiveMac()) == memory
+    assert cost_of_blocks(space, found, AdaptiveMac(image_size=16)) < memory
+    empty = BlockGenotype(space.candidates, 2, ((), ()))
+    assert block_shares(space, empty) == [0, 0] and cost_of_blocks(space, empty, AdaptiveMac()) == 0
+    for other in (override(space, shared=True), override(space, levels=3), override(space, stages=(1, 2))):
+        with pytest.raises(ConfigError, match="block by block"):
+            block_shares(other, found)
 
 
 def test_budgets_by_hand():

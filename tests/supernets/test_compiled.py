@@ -15,10 +15,11 @@ from nascore.base.errors import RunError
 from nascore.networks.operations import OPERATIONS, SeparableConvolution, build
 from nascore.records.checkpoints import RunFolder
 from nascore.spaces import CellSpace
-from nascore.supernets import CellSupernet, FastCellSupernet, compiled
-from nascore.supernets.compiled import Separable, compiling, key_of, takes, wanted
+from nascore.supernets import CellSupernet, FastCellSupernet, choice
+from nascore.supernets.choice import compiling, wanted
+from nascore.supernets.compiled import Separable, key_of, takes
 
-numba = pytest.mark.skipif(compiled.version() is None, reason="Numba is not installed: pip install nascore[numba]")
+numba = pytest.mark.skipif(choice.version() is None, reason="Numba is not installed: pip install nascore[numba]")
 SEPARABLE = ("sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5", "dil_sep_conv_5x5")
 SPACE = CellSpace(cells=3, nodes=3, channels=4, reductions=(1,), operations=(*SEPARABLE, "skip_connect", "none"))
 
@@ -121,9 +122,9 @@ def test_what_is_not_wanted_is_not_computed_and_the_rest_is_the_same(passes):
 
 @numba
 def test_where_it_is_not_for(passes):
-    images = torch.randn(4, 2, 8, 8, dtype=torch.float64)
-    _, fast = pair(SPACE)
-    weights = mixture(SPACE)[1]
+    images = torch.randn(4, 2, 8, 8)
+    _, fast = pair(SPACE, torch.float32)
+    weights = mixture(SPACE, torch.float32)[1]
     with compiling(False):
         fast(images, weights)
     with compiling(True):
@@ -133,7 +134,7 @@ def test_where_it_is_not_for(passes):
         fast(images, weights)
     assert not passes
     with compiling(True):
-        assert not takes(images)  # two threads
+        assert not takes(images) and takes(images.double())  # two threads, which only single precision has work for
         torch.set_num_threads(1)
         assert takes(images) and not takes(images.half()) and not takes(images.to("meta"))
         assert not takes(torch.empty(64, 32, 16, 16)) and not takes(torch.empty(8, 16, 4, 4))
@@ -167,7 +168,7 @@ def test_the_same_bits_whatever_vectors_the_processor_has(tmp_path):
         "draw = lambda *shape: (torch.randint(-999, 999, shape) / 1000).requires_grad_()\n"
         "x, scales = draw(8, 4, 8, 8), draw(len(modules))\n"
         "weights = [draw(*each.weight.shape) for each in of.convolutions]\n"
-        "y = Separable.apply(of, scales, x, *weights)\n"
+        "y = Separable.apply(of, True, scales, x, *weights)\n"
         "torch.save([y, *torch.autograd.grad((y * draw(*y.shape)).sum(), [x, scales, *weights])], sys.argv[1])\n"
     )
     found = []
@@ -181,22 +182,22 @@ def test_the_same_bits_whatever_vectors_the_processor_has(tmp_path):
 def test_without_numba_or_with_one_that_does_not_load_it_is_the_usual_form():
     found = []
     for error in (ModuleNotFoundError("no module named numba"), ImportError("Numba needs another NumPy")):
-        compiled._loops.cache_clear()
+        choice._numba.cache_clear()
         with patch("importlib.import_module", side_effect=error), compiling(True):
             if isinstance(error, ModuleNotFoundError):
-                found.append((wanted(), compiled.version()))
+                found.append((wanted(), choice.version()))
             else:
                 with pytest.warns(UserWarning, match="needs another NumPy"):
-                    found.append((wanted(), compiled.version()))
-    compiled._loops.cache_clear()
+                    found.append((wanted(), choice.version()))
+    choice._numba.cache_clear()
     assert found == [(False, None)] * 2
 
 
 @numba
 def test_the_environment_can_say_no(monkeypatch):
-    monkeypatch.setenv(compiled.VARIABLE, "0")
+    monkeypatch.setenv(choice.VARIABLE, "0")
     assert not wanted()
-    monkeypatch.delenv(compiled.VARIABLE)
+    monkeypatch.delenv(choice.VARIABLE)
     assert wanted()
 
 
@@ -222,6 +223,6 @@ def test_a_run_goes_on_as_it_was_begun(begun, tmp_path):
         folder.restore(Idle())
         assert wanted() == begun
     if begun:
-        lacking = patch.object(compiled, "_loops", return_value=None)
+        lacking = patch.object(choice, "_numba", return_value=None)
         with lacking, compiling(True), pytest.raises(RunError, match=r"begun with Numba.*nascore\[numba\]"):
             folder.restore(Idle())

@@ -8,7 +8,7 @@ from nascore.relaxations import EdgeWeights
 from nascore.spaces import CellSpace
 from nascore.supernets import CellSupernet, FastCellSupernet, together
 from nascore.supernets.banks import NormSums
-from nascore.supernets.compiled import compiling
+from nascore.supernets.choice import compiling
 from nascore.supernets.together import form_of
 
 

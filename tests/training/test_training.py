@@ -1,3 +1,4 @@
+import copy
 import math
 
 import pytest
@@ -9,6 +10,7 @@ from nascore.base.config import override
 from nascore.base.errors import ConfigError, GenotypeError
 from nascore.networks import PUBLISHED, BenchmarkCell
 from nascore.recipes import darts
+from nascore.supernets import fast_networks
 from nascore.training import Training, TrainingSettings
 from nascore.training.evaluation import Averages, evaluate
 from nascore.training.settings import SgdSettings
@@ -36,6 +38,18 @@ def test_it_learns_digits_and_beats_guessing_by_far():
     training = start(network="lenet", genotype=None, train_images=600, epochs=6, learning_rate=0.1)
     rows = [training.run_epoch() for _ in range(6)]
     assert rows[-1]["test_accuracy"] > 60 and rows[-1]["train_loss"] < rows[0]["train_loss"]
+
+
+def test_the_fast_form_goes_on_with_the_same_bits(monkeypatch):
+    monkeypatch.setattr(fast_networks, "_LEAST", 0)
+    more = {"epochs": 2, "drop_path": 0.3, "auxiliary_weight": 0.4, "train_images": 96, "test_images": 50}
+    whole, first, second = start(**more), start(**more), start(**more)
+    rows = [whole.run_epoch(), whole.run_epoch()]
+    assert first.run_epoch() == rows[0]
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    assert second.run_epoch() == rows[1]
+    ours, theirs = second.network.state_dict(), whole.network.state_dict()
+    assert all(torch.equal(ours[name], value) for name, value in theirs.items())
 
 
 def test_drop_path_ramps_up_from_zero(monkeypatch):

@@ -1,0 +1,67 @@
+"""Results travel: what is computed in double precision does not depend on the CPU's instructions."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from nascore.base import paths
+
+PROGRAM = """
+import json, sys, torch, nascore
+here = dict(device="cpu", root=sys.argv[1], precision=sys.argv[2], progress=False, verbose=False)
+runs = [nascore.run("darts", "smoke", **here), nascore.run("retraining", "smoke", genotype="DARTS_V2", **here)]
+found = [[run.history.drop(columns="seconds").values.tolist(), run.metrics, run.result["genotype"]] for run in runs]
+print(json.dumps([torch.backends.cpu.get_cpu_capability(), found]))
+"""
+INSTRUCTIONS = {
+    "own": {},
+    "AVX2": {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"},
+    "DEFAULT": {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "MKL_ENABLE_INSTRUCTIONS": "SSE4_2"},
+}
+known = pytest.mark.skipif(
+    not torch.backends.cpu.get_cpu_capability().startswith("AVX"), reason="torch knows one kind of instructions here"
+)
+
+
+@pytest.fixture(scope="module")
+def computed(tmp_path_factory):
+    """(precision, instructions) -> what a CPU with these alone computes, each in a process of its own."""
+
+    def compute(precision, name):
+        command = [sys.executable, "-c", PROGRAM, str(tmp_path_factory.mktemp("runs")), precision]
+        own = os.environ | {"PYTHONPATH": str(paths.root()), "OMP_NUM_THREADS": "1"} | INSTRUCTIONS[name]
+        said = subprocess.run(command, env=own, capture_output=True, text=True, check=True).stdout
+        capability, found = json.loads(said.splitlines()[-1])
+        assert name in ("own", capability)
+        return found
+
+    return {
+        pair: compute(*pair)
+        for pair in (
+            ("float64", "own"),
+            ("float64", "AVX2"),
+            ("float64", "DEFAULT"),
+            ("float32", "own"),
+            ("float32", "DEFAULT"),
+        )
+    }
+
+
+@known
+@pytest.mark.parametrize("name", ["AVX2", "DEFAULT"])
+def test_in_double_precision_a_search_and_a_retraining_agree_to_nine_digits(name, computed):
+    for (history, metrics, genotype), ours in zip(computed["float64", name], computed["float64", "own"], strict=True):
+        assert genotype == ours[2]
+        assert metrics == pytest.approx(ours[1], rel=1e-9, abs=1e-12)
+        for row, own in zip(history, ours[0], strict=True):
+            assert row == pytest.approx(own, rel=1e-9, abs=1e-12)
+
+
+@known
+def test_in_single_precision_they_do_not(computed):
+    """Or the test above would say nothing."""
+    assert computed["float32", "DEFAULT"][0][1] != pytest.approx(computed["float32", "own"][0][1], rel=1e-9)
