@@ -50,7 +50,7 @@ BLOCKS |= {"dropout": 0.3}
 CASES = {
     "search": ("darts", SEARCH),
     "pruned": ("sparse-darts", PRUNED),
-    "pruned benchmark": ("sparse-darts-bilevel-201", PRUNED),
+    "pruned benchmark": ("sparse-darts-bilevel-201", PRUNED | {"optimization__learning_rate": 0.012}),
     "importance": ("eoinas", GRADUAL),
     "importance benchmark": ("eoinas-201", GRADUAL),
     "staged": ("pdarts", STAGED),

@@ -60,7 +60,7 @@ def keep(profile: str) -> None:
     journals = sorted((paths.root() / "runs" / "reproduce-all" / profile).glob("*.jsonl"))
     if not journals:
         sys.exit(f"nothing was computed at {profile}: call make reproduce-all first")
-    calls = {path.stem: read(path) for path in journals}
+    calls = {path.stem: [] for path in numbered()} | {path.stem: read(path) for path in journals}
     for old in paths.committed_runs().glob(f"*-{profile}-s*"):
         shutil.rmtree(old)
     for folder in sorted({call.folder for group in calls.values() for call in group}):

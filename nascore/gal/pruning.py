@@ -148,7 +148,7 @@ class Gal:
 
     def _step(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """The discriminator's step, then the generator's, each with the other fixed (section 2.3, phases 1 and 2)."""
-        images = images.to(numbers(self.settings.precision))
+        images = self._converted(images)
         with autocast(self.settings.precision, self.device):
             with torch.no_grad():
                 target = wide(self.baseline(images))
@@ -201,7 +201,7 @@ class Gal:
 
     def _logits(self, images: Tensor) -> Tensor:
         with autocast(self.settings.precision, self.device):
-            return wide(self.network(images.to(numbers(self.settings.precision))))
+            return wide(self.network(self._converted(images)))
 
     def _snapshot(self) -> dict[int, Tensor]:
         """Position -> masks and magnitudes of a cell's nodes, (2, nodes)."""
@@ -210,6 +210,9 @@ class Gal:
             at: torch.stack([mask.detach().cpu().float(), torch.tensor(sizes[at])])
             for at, mask in self.network.masks().items()
         }
+
+    def _converted(self, images: Tensor) -> Tensor:
+        return images.to(numbers(self.settings.precision))
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -271,7 +274,7 @@ class Gal:
         batches = evaluation_batches(images, share=WHOLE._replace(least=2), batch_size=self.settings.batch_size)
         with autocast(self.settings.precision, self.device):
             pairs = [
-                [wide(network(batch)).softmax(dim=1) for network in (self.baseline, self.network)]
+                [wide(network(self._converted(batch))).softmax(dim=1) for network in (self.baseline, self.network)]
                 for batch, _ in batches
             ]
         self.network.eval()

@@ -28,7 +28,8 @@ class ZeroOneLoss(Penalty):
 
     def value(self, cells):
         distances = [(cell.weights - 0.5).square()[cell.alive] for cell in cells.values()]
-        return -self.factor * sum(part.sum() for part in distances) / sum(part.numel() for part in distances)
+        alive = max(1, sum(part.numel() for part in distances))  # nothing is left: no penalty
+        return -self.factor * sum(part.sum() for part in distances) / alive
 
 
 class AboveThreshold(StrongestEdges):
