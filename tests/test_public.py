@@ -39,7 +39,7 @@ from nascore.evidence import (
     tables,
     words,
 )
-from nascore.evidence.checks import common, dso_nas, eth_thesis, measured, sparse_darts
+from nascore.evidence.checks import common, darts_gal, dso_nas, eoinas, eth_thesis, measured, sparse_darts
 from nascore.networks import benchmark_cells
 
 WRONG = [
@@ -48,7 +48,7 @@ WRONG = [
 
 MODULES = (  # used by their names
     *(claims, findings, formulas, measures, nasbench201, nasbench301, printed, statistics, studies, tables, words),
-    *(common, measured, sparse_darts, dso_nas, eth_thesis),
+    *(common, measured, darts_gal, sparse_darts, dso_nas, eth_thesis, eoinas),
 )
 METHODS = ("Run", "Genotype", "BenchmarkCell", "Recipe")  # the front door's classes whose methods are called, too
 

@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ import nascore
 from nascore.base import paths
 from nascore.evidence import studies
 from nascore.records.journal import VARIABLE, Call, read
+from nascore.runs import many
 
 JOURNAL = paths.root() / "data" / "journal.json"  # profile -> notebook -> the names of its committed records, in order
 NOTEBOOKS = paths.root() / "notebooks"
@@ -88,23 +90,40 @@ def _write_journal(profile: str, calls: dict[str, list[Call]]) -> None:
 def refresh() -> None:
     """Execute each notebook in place from the committed records; the same code gives the same bytes.
 
-    The studies that they make become the committed ones, which the ledger of claims is computed from.
+    The studies that they make become the committed ones. What notebooks say on top is judged by these: where one has
+    changed, all are executed once more.
     """
-    os.environ[studies.FOLDER] = str(paths.root() / "data" / "studies")
-    for path in numbered():
-        began = time.time()
-        notebook = nbformat.read(path, as_version=4)
-        client = NotebookClient(
-            notebook,
-            timeout=1200,
-            kernel_name="python3",
-            resources={"metadata": {"path": str(NOTEBOOKS)}},
-            record_timing=False,
-        )
-        client.execute()
-        tidy(notebook)
-        nbformat.write(notebook, path)
-        print(f"{path.name}: {time.time() - began:.0f} s")
+    folder = paths.root() / "data" / "studies"
+    os.environ[studies.FOLDER] = str(folder)
+    os.environ["OMP_NUM_THREADS"] = os.environ[many.VARIABLE] = "1"
+    for again in (False, True):
+        before = _contents(folder)
+        with ProcessPoolExecutor(many.CORES) as pool:
+            for path, seconds in pool.map(_refresh, numbered()):
+                print(f"{path.name}: {seconds:.0f} s", flush=True)
+        if again or _contents(folder) == before:
+            return
+        print("studies have changed: once more", flush=True)
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob("*.csv")}
+
+
+def _refresh(path: Path) -> tuple[Path, float]:
+    began = time.time()
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(
+        notebook,
+        timeout=1200,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(NOTEBOOKS)}},
+        record_timing=False,
+    )
+    client.execute()
+    tidy(notebook)
+    nbformat.write(notebook, path)
+    return path, time.time() - began
 
 
 def tidy(notebook: nbformat.NotebookNode) -> None:

@@ -123,7 +123,7 @@ def rank_correlation(frame: pd.DataFrame, x: str, y: str, by: str | Sequence[str
 @checked
 def masks(run: Run) -> pd.DataFrame:
     """Columns epoch (from 0, before pruning), cell (from 1), node (from 0), mask, and magnitude as
-    `nascore.gal.node_pruning.magnitudes` has it: of a run that pruned nodes.
+    `nascore.networks.node_pruning.magnitudes` has it: of a run that pruned nodes.
     """
     table = run.architecture_weights.dropna(subset="weight")
     cell = table["cell"].str.removeprefix("cell ").astype(int)

@@ -9,6 +9,7 @@ import pandas as pd
 from nascore import data
 from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Fraction
 from nascore.evidence.findings import Groups, Truth, strongest
 from nascore.evidence.nasbench201 import BENCHMARKS
 from nascore.evidence.tables import _metric
@@ -93,6 +94,18 @@ def agreements(groups: Groups) -> pd.DataFrame:
         pairs = [one == other for at, one in enumerate(names) for other in names[:at]]
         rows += [(method, edge, "", 100 * share) for edge, share in enumerate(np.mean(pairs, axis=0).tolist())]
     return pd.DataFrame(rows, columns=["method", "seed", "run", "agreement"])
+
+
+@checked
+def epochs_to_learn(run: Run, share: Fraction = 0.95) -> int:
+    """After how many epochs a training first had `share` of the test accuracy with which it ended.
+
+    Raises `ConfigError` for a record without test accuracies.
+    """
+    if "test_accuracy" not in run.history:
+        raise ConfigError(f"{run.name} was not tested after each epoch: give the record of a training")
+    accuracy = run.history["test_accuracy"]
+    return int(run.history.loc[accuracy >= share * accuracy.iloc[-1], "epoch"].min())
 
 
 def _rows(groups: Mapping[str, Iterable[Run]], of: Callable[[Run], Mapping[str, float]]) -> pd.DataFrame:

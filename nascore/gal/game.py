@@ -25,6 +25,7 @@ class Discriminator(nn.Sequential):
             layers += [nn.ReLU()] if layers and activation else []
             layers.append(nn.Linear(inputs, outputs))
         super().__init__(*layers, nn.Flatten(0))
+        self.shape = (classes, hidden, activation)
 
 
 @checked

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nascore.base.arguments import checked
-from nascore.gal.node_pruning import Empty, every_node, pruned, without_nodes
 from nascore.networks.cell_network import BuiltCell, BypassedCell, CellNetwork
 from nascore.networks.cells import INPUTS, Cell, Genotype, Kept, Stack
+from nascore.networks.node_pruning import Empty, every_node, pruned, without_nodes
 
 
 class MaskedCell(BuiltCell):

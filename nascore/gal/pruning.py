@@ -22,13 +22,14 @@ from nascore.base.config import from_dict
 from nascore.base.errors import ConfigError
 from nascore.base.processes import check_alone
 from nascore.base.ranges import Momentum, NonNegative, Probability, Range, Seed, Steps
-from nascore.data import Info
+from nascore.data import WHOLE, AnyDataset, Info
 from nascore.gal.game import Discriminator, adversarial_loss, discriminator_loss, imitation_loss
 from nascore.gal.masked import MaskedNetwork
-from nascore.gal.node_pruning import Empty, Rule, every_node, magnitudes, pruned
+from nascore.gal.told_apart import auc, trained_alone, untrained
 from nascore.networks.cell_network import CellNetwork
 from nascore.networks.cells import INPUTS, Genotype, Kept, Stack
 from nascore.networks.counting import Count, count
+from nascore.networks.node_pruning import Empty, Rule, every_node, magnitudes, pruned
 from nascore.optimization.proximal_gradient import ProximalGradient
 from nascore.records.record import ArchitectureHistory, Result, Run
 from nascore.training.evaluation import autocast, evaluate, evaluation_batches, set_learning_rate, wide
@@ -86,8 +87,8 @@ class Gal:
 
     def __init__(self, settings: GalSettings, device: torch.device, seed: Seed, root: str | Path | None, after: Run):
         self.settings, self.device, self.epochs, self.epoch = settings, device, settings.epochs, 0
-        self.generator = torch.Generator(device).manual_seed(seed)
-        train, test = (settings.load(split, root).to(device) for split in ("train", "test"))
+        self.seed, self.generator = seed, torch.Generator(device).manual_seed(seed)
+        train, test = self.images = tuple(settings.load(split, root).to(device) for split in ("train", "test"))
         self.shape = (train.info.channels, train.info.image_size, train.info.image_size)
         with beginning(settings.precision):
             self.baseline, self.network = _networks(after, settings, train.info, device)
@@ -244,7 +245,40 @@ class Gal:
         sizes = {"baseline_": count(self.baseline, self.shape), "": self._count(after)}
         metrics = {f"{which}{name}": value for which, size in sizes.items() for name, value in size._asdict().items()}
         metrics |= {"nodes": sum(map(len, every_node(before))), "empty_cells": sum(not nodes for nodes in kept)}
+        metrics |= self._told_apart() if self.settings.adversarial else {}
         return Result(metrics, genotype=after, architecture=self._history(), remarks=_remarks(before, kept))
+
+    def _told_apart(self) -> dict[str, float]:
+        """The discriminator's AUC on test images, beside that of one that had time to learn it, and of one that had
+        none.
+        """
+        seen, unseen = (self._outputs(images) for images in self.images)
+        judges = {
+            "discriminator": self.discriminator,
+            "trained_alone": trained_alone(self.discriminator, *seen, self.seed),
+            "untrained": untrained(self.discriminator, self.seed),
+        }
+        with torch.no_grad():
+            return {f"{name}_auc": auc(*(judge(each) for each in unseen)) for name, judge in judges.items()}
+
+    @torch.no_grad()
+    def _outputs(self, images: AnyDataset) -> tuple[Tensor, Tensor]:
+        """Class probabilities of the baseline and the generator, which are as in the game: with BatchNorm's statistics
+        of batches, its running ones left alone.
+        """
+        buffers = {name: each.clone() for name, each in self.network.named_buffers()}
+        self.network.train()
+        batches = evaluation_batches(images, share=WHOLE._replace(least=2), batch_size=self.settings.batch_size)
+        with autocast(self.settings.precision, self.device):
+            pairs = [
+                [wide(network(batch)).softmax(dim=1) for network in (self.baseline, self.network)]
+                for batch, _ in batches
+            ]
+        self.network.eval()
+        for name, each in self.network.named_buffers():
+            each.copy_(buffers[name])
+        baseline, generated = (torch.cat(side) for side in zip(*pairs, strict=True))
+        return baseline, generated
 
     def _count(self, stack: Stack) -> Count:
         return count(CellNetwork(stack, **self.network.sizes), self.shape)

@@ -59,12 +59,15 @@ class Averages:
 
 
 def evaluation_batches(
-    images: data.AnyDataset, indices: Tensor | None = None, share: data.Share = data.WHOLE
+    images: data.AnyDataset,
+    indices: Tensor | None = None,
+    share: data.Share = data.WHOLE,
+    batch_size: int = EVALUATION_BATCH,
 ) -> data.AnyBatches:
-    """Batches in order, as they are, of a size that fits everywhere."""
+    """Batches in order, as they are, by default of a size that fits everywhere."""
     return data.batches(
         images,
-        EVALUATION_BATCH,
+        batch_size,
         indices=indices,
         augment=False,
         shuffle=False,

@@ -104,6 +104,16 @@ def test_measures_of_searches_are_those_of_their_records():
         measures.benchmarked({"sparse": runs}, Flat())
 
 
+def test_epochs_to_learn_are_counted_from_the_curve(runs):
+    accuracy = runs[0].history["test_accuracy"].tolist()
+    for share in (0.5, 0.95, 1.0):
+        found = measures.epochs_to_learn(runs[0], share)
+        assert accuracy[found - 1] >= share * accuracy[-1] > max(accuracy[: found - 1], default=-1.0)
+    search = nascore.load_run(min(paths.committed_runs().glob("darts-demo-s0-*")))
+    with pytest.raises(ConfigError, match="was not tested after each epoch"):
+        measures.epochs_to_learn(search)
+
+
 def test_budgets_are_what_the_searches_went_through(tmp_path):
     space = nascore.spaces.CellSpace(nodes=1, cells=1, channels=4, operations=("none", "skip_connect"))
     short = {"space": space, "train_images": 41, "batch_size": 20, "epochs": 2}

@@ -22,9 +22,9 @@ from nascore import figures
 from nascore.base.errors import ConfigError
 from nascore.figures import COLUMN, PAGE, Arrow, Box
 from nascore.figures.shared.kinds import cell_name
-from nascore.gal.node_pruning import without_nodes, without_outputs
 from nascore.networks import PUBLISHED, Genotype, Stack
 from nascore.networks import kinds as kinds_of
+from nascore.networks.node_pruning import without_nodes, without_outputs
 
 FIVE, TWELVE = kinds_of(5, (1, 2), 1), kinds_of(12, (4, 8), 1)
 

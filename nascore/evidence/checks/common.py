@@ -119,7 +119,8 @@ def ranks(
     sign = 1 if better == "higher" else -1
     values = frame[column].map(lambda text: sign * number(text).value)
     mine = values[own.name]
-    ahead = [f"{frame.loc[at].iloc[0]} {frame.loc[at, column]}" for at in values.index[values > mine]]
+    name = next(iter(row)) if isinstance(row, dict) else frame.columns[0]
+    ahead = [f"{frame.loc[at, name]} {frame.loc[at, column]}" for at in values.index[values > mine]]
     level = int((values == mine).sum()) - 1
     said = f"{own[column]}: place {len(ahead) + 1} of {len(values)}"
     said += f", with {level} more like it" * (level > 0)

@@ -74,8 +74,9 @@ def draw_verdicts(claims: pd.DataFrame, *, group: str = "paper", width: Inches =
 
 
 def _handle(verdict: str) -> Line2D:
-    look = {"marker": "s", "markersize": 6, "markeredgewidth": 0.6, "markeredgecolor": INK}
-    return Line2D([], [], linestyle="none", color=_PARTS[verdict].face, label=verdict, **look)
+    mark = Line2D([], [], linestyle="none", marker="s", markersize=6, color=_PARTS[verdict].face, label=verdict)
+    mark.set(markeredgewidth=0.6, markeredgecolor=INK)
+    return mark
 
 
 def _draw_axes(ax: Axes, kinds: list[str], longest: int, wide: float) -> None:
