@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from nascore.networks.operations import SeparableConvolution
+from nascore.supernets import double
 from nascore.supernets.banks import follow_together
 from nascore.supernets.choice import passes, wanted
 from nascore.supernets.kernels import in_kernels, rewritten
@@ -27,13 +28,14 @@ def takes(x: Tensor) -> bool:
     """Whether an activation, a state of a cell that is trained or evaluated, is one to compute so.
 
     The products of pointwise weights are loops here, so many as pairs of channels, and longer with more images: with
-    many channels a library's are faster.
+    many channels a library's are faster. In double precision they never were, and there is nothing to share out.
     """
+    if double.in_double(x):
+        return wanted()
     images, channels, *_ = x.shape
     small = x.numel() <= _MOST and channels <= max(8, images // 2)
-    known = x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64)
-    alone = torch.get_num_threads() == 1 or x.dtype == torch.float64  # for which the library has nothing to share out
-    return small and known and alone and wanted()
+    known = x.device.type == "cpu" and x.dtype == torch.float32
+    return small and known and torch.get_num_threads() == 1 and wanted()
 
 
 def key_of(module: nn.Module) -> tuple[Any, ...] | None:

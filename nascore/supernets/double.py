@@ -1,4 +1,6 @@
-"""Convolutions in double precision on a CPU, for which its library has fast ones in single precision alone.
+"""Layers in double precision on a CPU, so that it costs little, and that results travel.
+
+The CPU library has fast convolutions in single precision alone.
 
 Depthwise ones are loops that Numba compiles, where it is installed: `rows` has them. torch computes them channel by
 channel, and takes 7 to 35 times as long. Pointwise ones are one product of matrices, where torch takes one an image.
@@ -8,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
 
 from nascore.supernets.choice import passes, wanted
 
@@ -64,6 +67,39 @@ class Depthwise(torch.autograd.Function):
     def backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
         x, weight = ctx.saved_tensors
         return *through(g, x, weight, ctx.needs_input_grad[:2], *ctx.form), None, None
+
+
+class MaxPool(torch.autograd.Function):
+    """apply(x, kernel, stride, padding): a max pool whose gradient does not depend on how a CPU rounds.
+
+    Where an image is flat, pixels are alike but for rounding, and the largest one is another on another CPU. So the
+    gradient goes to the first of those that are the largest in single precision.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, *form: Any) -> Tensor:
+        _, places = F.max_pool2d(x.float(), *form, return_indices=True)
+        ctx.save_for_backward(x, places)
+        ctx.form = form
+        return F.max_pool2d(x, *form)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
+        x, places = ctx.saved_tensors
+        found = torch.ops.aten.max_pool2d_with_indices_backward(g, x, *map(_pair, ctx.form), (1, 1), False, places)
+        return found, None, None, None
+
+
+def pooled(pool: nn.Module, x: Tensor) -> Tensor:
+    """What a pool gives."""
+    if type(pool) is not nn.MaxPool2d or not in_double(x) or pool.ceil_mode or _pair(pool.dilation) != (1, 1):
+        return pool(x)
+    return MaxPool.apply(x, pool.kernel_size, pool.stride, pool.padding)
+
+
+def _pair(side: Any) -> Any:
+    return side if isinstance(side, tuple) else (side, side)
 
 
 def pointwise(x: Tensor, weight: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from nascore.base.arguments import checked
 from nascore.relaxations.base import EdgeWeights
-from nascore.supernets.double import in_double
+from nascore.supernets.double import in_double, pooled
 from nascore.supernets.kernels import Mix, NormShiftActivation, channels_last, depthwise, follow, pointwise, rewritten
 from nascore.supernets.plain_blocks import BlockSupernet, SearchBlock, ShiftNorm
 
@@ -95,7 +95,7 @@ def _operation(module: Any, x: Tensor) -> Tensor:
     """A Sequential of layers, a `ShiftNorm` and a ReLU."""
     *layers, norm, _ = module
     for layer in layers:
-        x = _convolved(layer, x) if isinstance(layer, nn.Conv2d) else layer(x)
+        x = _convolved(layer, x) if isinstance(layer, nn.Conv2d) else pooled(layer, x)
     return _shifted(norm, x)
 
 

@@ -24,6 +24,7 @@ from nascore.networks.operations import (
     Skip,
     Zero,
 )
+from nascore.supernets.double import pooled
 from nascore.supernets.kernels import (
     AddScaled,
     ConvolutionNorm,
@@ -172,7 +173,7 @@ class State:
         """What `then` makes of the pooled state; once for all pools of the same kind, size and stride."""
         kind = (type(pool), *(pool.__dict__.get(name) for name in _POOLING))
         if kind not in self._pooled:
-            self._pooled[kind] = then(pool(self.x))
+            self._pooled[kind] = then(pooled(pool, self.x))
         return self._pooled[kind]
 
 

@@ -7,9 +7,11 @@ import pytest
 
 import nascore
 from nascore.base import paths
+from nascore.base.config import digest
 from nascore.base.errors import ConfigError, DamageWarning
 from nascore.evidence import all_runs
 from nascore.evidence.all_runs import _COLUMNS
+from nascore.records.record import SEAL
 
 SOME = ("darts-201-demo-s1-*", "darts-201-demo-s0-*", "darts-demo-s0-*")
 NAMES = tuple(min(path.name for path in paths.committed_runs().glob(pattern)) for pattern in SOME)
@@ -25,7 +27,10 @@ def records(tmp_path):
 
 def rewrite(folder, change):
     path = folder / "result.json"
-    path.write_text(json.dumps(change(json.loads(path.read_text()))))
+    result = change(json.loads(path.read_text()))
+    if isinstance(result, dict):  # another content than was recorded is found otherwise
+        result[SEAL] = digest({name: value for name, value in result.items() if name != SEAL}, length=32)
+    path.write_text(json.dumps(result))
 
 
 def test_a_row_for_each_record(records):

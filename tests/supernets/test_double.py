@@ -11,6 +11,7 @@ from nascore.spaces import BlockSpace, CellSpace, NasBench201
 from nascore.supernets import choice, double
 from nascore.supernets.choice import compiling
 from nascore.supernets.compiled import Separable
+from nascore.supernets.double import pooled
 from nascore.supernets.kernels import depthwise, pointwise, through_convolution
 
 numba = pytest.mark.skipif(choice.version() is None, reason="Numba is not installed: pip install nascore[numba]")
@@ -91,3 +92,22 @@ def test_a_supernet_that_is_evaluated_is_the_plain_form(space, threads, monkeypa
     assert bool(passes) == (space is SPACES[0])
     for name, buffer in plain.named_buffers():
         assert torch.equal(fast.get_buffer(name), buffer), name
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_max_pool_is_torchs(stride):
+    x, pool = drawn(3, 4, 7, 8), torch.nn.MaxPool2d(3, stride, 1)
+    ours, theirs = pooled(pool, x), pool(x)
+    g = torch.randn_like(theirs)
+    assert torch.equal(ours, theirs) and ours.is_contiguous(memory_format=torch.channels_last)
+    assert_same(torch.autograd.grad(ours, [x], g), torch.autograd.grad(theirs, [x], g), 1e-13)
+
+
+def test_the_gradient_of_a_max_pool_does_not_depend_on_rounding():
+    flat, g = torch.rand(2, 3, 1, 1, dtype=torch.float64).expand(-1, -1, 8, 8), torch.randn(2, 3, 8, 8).double()
+    rounded = [(flat * (1 + 1e-13 * torch.randn(2, 3, 8, 8).double())).requires_grad_() for _ in range(2)]
+    pool = torch.nn.MaxPool2d(3, 1, 1)
+    one, other = (torch.autograd.grad(pooled(pool, x), x, g)[0] for x in rounded)
+    assert torch.equal(one, other)
+    one, other = (torch.autograd.grad(pool(x), x, g)[0] for x in rounded)
+    assert not torch.equal(one, other)
