@@ -33,7 +33,7 @@ def untrained(like: Discriminator, seed: Seed) -> Discriminator:
     """A discriminator of the shape of `like` that has learned nothing: the negative control."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Discriminator(*like.shape).to(next(like.parameters()).device)
+        return Discriminator(*like.shape).to(next(like.parameters()))  # its device, and its numbers
 
 
 @checked

@@ -42,7 +42,8 @@ class SearchProblem:
         weights = self.architecture.weights(self.generator)
         self.computed = {kind: drawn.active for kind, drawn in weights.items() if drawn.active is not None}
         with autocast(self.precision, images.device):
-            return wide(self.supernet(images.to(numbers(self.precision)), weights))
+            wide_enough = torch.promote_types(images.dtype, numbers(self.precision))
+            return wide(self.supernet(images.to(wide_enough), weights))
 
     def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """(mean cross-entropy, logits) on a batch."""
