@@ -102,10 +102,25 @@ def epochs_to_learn(run: Run, share: Fraction = 0.95) -> int:
 
     Raises `ConfigError` for a record without test accuracies.
     """
+    accuracy = _tested(run)
+    return int(run.history.loc[accuracy >= share * accuracy.iloc[-1], "epoch"].min())
+
+
+@checked
+def learned_early(run: Run) -> float:
+    """The mean test accuracy over all epochs of a training, in percent of that with which it ended: the less, the more
+    slowly it converged. It tells more than `epochs_to_learn` where epochs are few.
+
+    Raises `ConfigError` for a record without test accuracies.
+    """
+    accuracy = _tested(run)
+    return float(100 * accuracy.mean() / accuracy.iloc[-1])
+
+
+def _tested(run: Run) -> pd.Series:
     if "test_accuracy" not in run.history:
         raise ConfigError(f"{run.name} was not tested after each epoch: give the record of a training")
-    accuracy = run.history["test_accuracy"]
-    return int(run.history.loc[accuracy >= share * accuracy.iloc[-1], "epoch"].min())
+    return run.history["test_accuracy"]
 
 
 def _rows(groups: Mapping[str, Iterable[Run]], of: Callable[[Run], Mapping[str, float]]) -> pd.DataFrame:

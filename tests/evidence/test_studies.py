@@ -109,9 +109,11 @@ def test_epochs_to_learn_are_counted_from_the_curve(runs):
     for share in (0.5, 0.95, 1.0):
         found = measures.epochs_to_learn(runs[0], share)
         assert accuracy[found - 1] >= share * accuracy[-1] > max(accuracy[: found - 1], default=-1.0)
+    assert measures.learned_early(runs[0]) == pytest.approx(100 * sum(accuracy) / len(accuracy) / accuracy[-1])
     search = nascore.load_run(min(paths.committed_runs().glob("darts-demo-s0-*")))
-    with pytest.raises(ConfigError, match="was not tested after each epoch"):
-        measures.epochs_to_learn(search)
+    for measure in (measures.epochs_to_learn, measures.learned_early):
+        with pytest.raises(ConfigError, match="was not tested after each epoch"):
+            measure(search)
 
 
 def test_budgets_are_what_the_searches_went_through(tmp_path):

@@ -54,6 +54,8 @@ def test_a_record_has_all_three_and_looking_leaves_the_networks_alone(tmp_path):
     assert all(0 <= found[f"{name}_auc"] <= 1 for name in ("discriminator", "trained_alone", "untrained"))
     plain = nascore.run("gal-pruning-mnist", after=baseline, adversarial=0.0, **how)
     assert not any(name.endswith("auc") for name in plain.metrics)
+    exact = nascore.run("gal-pruning-mnist", after=baseline, precision="float64", **how).metrics
+    assert exact["untrained_auc"] == pytest.approx(found["untrained_auc"], abs=0.1)
     task = find("gal-pruning-mnist").at("smoke").start(torch.device("cpu"), 0, after=baseline)
     before = {name: each.clone() for name, each in task.network.state_dict().items()}
     task._told_apart()
