@@ -8,9 +8,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nascore.base.arguments import checked
-from nascore.networks.cell_network import BuiltCell, BypassedCell, CellNetwork
+from nascore.networks.cell_network import BuiltCell, BypassedCell
 from nascore.networks.cells import INPUTS, Cell, Genotype, Kept, Stack
 from nascore.networks.node_pruning import Empty, every_node, pruned, without_nodes
+from nascore.supernets.fast_networks import FastCellNetwork, states_of
 
 
 class MaskedCell(BuiltCell):
@@ -35,19 +36,14 @@ class MaskedCell(BuiltCell):
             passed = self.bypass(input0, input1)
             output = F.pad(passed, (0, 0, 0, 0, 0, (self.outputs - 1) * self.channels))
             return output if empty == "bypass" else torch.zeros_like(output)
-        states = {0: input0, 1: input1}
-        layers = iter(self.operations)
-        for (node, edges), (_, kept) in zip(self.cell.numbered(), left.numbered(), strict=True):
-            pairs = [(next(layers), edge) for edge in edges]
-            terms = [layer(states[edge[1]]) for layer, edge in pairs if edge in kept]
-            if terms:
-                states[node] = self.mask[node - INPUTS] * sum(terms[1:], start=terms[0])
+        inputs = {at: x for at, x in enumerate((input0, input1)) if x is not None}
+        states = states_of(self, inputs, left=left, masks=self.mask.unbind())
         zeros = torch.zeros_like(next(state for node, state in states.items() if node >= INPUTS))
         return torch.cat([states.get(node, zeros) for node in self.cell.concat], dim=1)
 
 
 @checked
-class MaskedNetwork(CellNetwork):
+class MaskedNetwork(FastCellNetwork):
     """A `CellNetwork` with a mask on each node: images (N, in_channels, H, W) -> logits (N, classes).
 
     Its parameters have the names of the network's without masks, whose weights it takes; beside them are the masks,

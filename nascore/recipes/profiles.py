@@ -8,9 +8,12 @@ from typing import Any
 Changes = dict[str, Any]  # the names of settings -> their values
 Profiles = dict[str, Changes]
 
+# what is small is computed in double precision: it costs little there, and results are the same on other CPUs
+_DOUBLE: Changes = {"precision": "float64"}
+
 # what all searches share, whatever their space
-_SMOKE: Changes = {"dataset": "digits", "train_images": 200, "epochs": 2, "batch_size": 32}
-_DEMO: Changes = {
+_SMOKE: Changes = _DOUBLE | {"dataset": "digits", "train_images": 200, "epochs": 2, "batch_size": 32}
+_DEMO: Changes = _DOUBLE | {
     "dataset": "digits",
     "train_images": 600,
     "batch_size": 60,
@@ -51,8 +54,8 @@ STAGED_SEARCH: Profiles = {
     | {"space__cells": 5, "space__reductions": None, "batch_size": 100}
     | {"optimization__warm_up": 1, "skip_dropout__decay": 3.0},
     "demo": SEARCH["demo"]
-    | {"space__cells": 5, "space__reductions": None, "learning_rate": 0.05}
-    | {"epochs": 3, "optimization__warm_up": 1, "skip_dropout__decay": 1.5},
+    | {"space__cells": 5, "space__reductions": None, "batch_size": 20, "learning_rate": 0.05}
+    | {"epochs": 4, "optimization__warm_up": 1, "skip_dropout__decay": 1.0},
     "gpu": _GPU,
 }
 
@@ -78,7 +81,8 @@ GRADUAL_SEARCH_201: Profiles = {
 
 # retraining of derived networks and baselines
 RETRAINING: Profiles = {
-    "smoke": {
+    "smoke": _DOUBLE
+    | {
         "dataset": "digits",
         "train_images": 200,
         "test_images": 100,
@@ -89,7 +93,8 @@ RETRAINING: Profiles = {
         "channels": 4,
         "cutout": 2,
     },
-    "demo": {
+    "demo": _DOUBLE
+    | {
         "dataset": "digits",
         "train_images": 600,
         "epochs": 5,
@@ -119,7 +124,8 @@ THREE_STAGES: Profiles = RETRAINING | {
 
 # retraining for ImageNet: a folder of ten of its classes, in small
 IMAGENET: Profiles = {
-    "smoke": {
+    "smoke": _DOUBLE
+    | {
         "dataset": "folder:tiny_imagenet",
         "image_size": 64,
         "train_images": 60,
@@ -130,7 +136,8 @@ IMAGENET: Profiles = {
         "reductions": (1,),
         "channels": 4,
     },
-    "demo": {
+    "demo": _DOUBLE
+    | {
         "dataset": "folder:tiny_imagenet",
         "image_size": 64,
         "train_images": 600,
@@ -173,13 +180,14 @@ _GAL_DEMO = {
     "cats": {"sparsity": 0.015, "imitation": 1.0},
     "voices": {"sparsity": 0.05, "imitation": 1 / 3},
 }
-_GAL_SMOKE: Changes = _NO_FOLDER | {"dataset": "digits", "train_images": 128, "epochs": 2, "batch_size": 32}
+_GAL_SMOKE: Changes = _DOUBLE | _NO_FOLDER | {"dataset": "digits", "train_images": 128, "epochs": 2, "batch_size": 32}
 
 
 def stacked_training(name: str) -> Profiles:
     """The training of a stacked network, before and after its nodes are pruned, by the experiment's short name."""
     images = _GAL_IMAGES[name]
-    demo = {"channels": 8, "epochs": 5, "batch_size": 30, "learning_rate": 0.05, "cutout": 0, "drop_path": 0.0}
+    demo = _DOUBLE | {"channels": 8, "epochs": 5, "batch_size": 30, "learning_rate": 0.05}
+    demo |= {"cutout": 0, "drop_path": 0.0}
     gpu = {"epochs": 40, "batch_size": 128, "learning_rate": 0.05, "precision": "bfloat16"}
     return {
         "smoke": _GAL_SMOKE | {"test_images": 50, "channels": 4, "cutout": 0},
@@ -195,6 +203,7 @@ def node_pruning(name: str) -> Profiles:
     return {
         "smoke": _GAL_SMOKE | smoke | {"learning_rate": 0.05},
         "demo": images["demo"]
+        | _DOUBLE
         | {"epochs": 8, "step_epochs": 4, "batch_size": 30, "learning_rate": 0.05}
         | _GAL_DEMO[name],
         "gpu": images["gpu"] | {"epochs": 40, "batch_size": 128, "learning_rate": 0.05, "step_epochs": 12},
@@ -204,7 +213,7 @@ def node_pruning(name: str) -> Profiles:
 def stacked_search(name: str) -> Profiles:
     """The search of its cells."""
     images = _GAL_IMAGES[name]
-    small = {"space__cells": 3, "space__channels": 8, "batch_size": 60, "learning_rate": 0.1}
+    small = _DOUBLE | {"space__cells": 3, "space__channels": 8, "batch_size": 60, "learning_rate": 0.1}
     return {
         "smoke": _GAL_SMOKE | {"space__cells": 2, "space__channels": 4, "space__nodes": 2},
         "demo": images["demo"] | small | {"epochs": 6, "optimization__learning_rate": 0.02},
@@ -236,7 +245,8 @@ def block_search(changes: Changes) -> Profiles:
 
 # networks of blocks, trained from scratch
 BLOCK_RETRAINING = {
-    "smoke": {
+    "smoke": _DOUBLE
+    | {
         "dataset": "digits",
         "train_images": 200,
         "test_images": 100,
@@ -247,7 +257,8 @@ BLOCK_RETRAINING = {
         "channels": 4,
         "cutout": 2,
     },
-    "demo": {
+    "demo": _DOUBLE
+    | {
         "dataset": "digits",
         "train_images": 600,
         "epochs": 6,
@@ -265,18 +276,22 @@ BLOCK_RETRAINING = {
 
 _TINY = {"dataset": "folder:tiny_imagenet", "image_size": 64}
 BLOCK_IMAGENET = {
-    "smoke": _TINY
+    "smoke": _DOUBLE
+    | _TINY
     | {"train_images": 60, "test_images": 30, "epochs": 1, "batch_size": 20, "stages": (1, 1, 1, 1), "channels": 4},
-    "demo": _TINY
+    "demo": _DOUBLE
+    | _TINY
     | {"train_images": 600, "epochs": 8, "batch_size": 30, "learning_rate": 0.1, "stages": (1, 1, 2, 1), "channels": 8},
     "gpu": _TINY | {"epochs": 60, "batch_size": 128, "learning_rate": 0.1, "channels": 24, "precision": "bfloat16"},
 }
 _TINY_SEARCH = _TINY | {"learning_rate": 0.05, "final_learning_rate": 0.05, "optimization__learning_rate": 0.05}
 BLOCK_IMAGENET_SEARCH = {
-    "smoke": _TINY_SEARCH
+    "smoke": _DOUBLE
+    | _TINY_SEARCH
     | {"train_images": 60, "epochs": 2, "batch_size": 15, "optimization__warm_up": 1}
     | {"space__stages": (1, 1, 1, 1), "space__channels": 4, "space__levels": 2},
-    "demo": _TINY_SEARCH
+    "demo": _DOUBLE
+    | _TINY_SEARCH
     | {"train_images": 600, "epochs": 12, "batch_size": 30, "optimization__warm_up": 3, "optimization__penalty": 0.04}
     | {"space__stages": (1, 1, 2, 1), "space__channels": 8},
     "gpu": _TINY | {"epochs": 40, "batch_size": 128, "optimization__warm_up": 15, "space__channels": 24},

@@ -6,7 +6,7 @@ and all else is as in the plain form. On CPUs activations are channels-last; cel
 compute them as the plain form does, and so does a whole network where its activations are too small to gain.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -17,9 +17,11 @@ from nascore.networks.benchmark_cells import EDGES, OUTPUT
 from nascore.networks.benchmark_network import BenchmarkNetwork, DerivedBenchmarkCell
 from nascore.networks.block_network import BlockNetwork, DerivedBlock
 from nascore.networks.block_stack import BlockStack
-from nascore.networks.cell_network import CellNetwork, DerivedCell
+from nascore.networks.cell_network import BuiltCell, CellNetwork, DerivedCell
 from nascore.networks.cell_stack import CifarStem
+from nascore.networks.cells import Cell
 from nascore.networks.residual_stack import ResidualStack
+from nascore.supernets import double
 from nascore.supernets.affine import Statistics
 from nascore.supernets.kernels import channels_last
 from nascore.supernets.layers import Found, Read, computed
@@ -34,20 +36,38 @@ class FastDerivedCell(DerivedCell):
 
     def forward(self, input0: Tensor, input1: Tensor, drop: Drop = None) -> Tensor:
         inputs = {at: x for at, x in enumerate((input0, input1)) if x is not None}
-        if not all(_is_fast(x) for x in inputs.values()):
+        if not all(map(_is_fast, inputs.values())):
             return super().forward(input0, input1, drop)
-        statistics = Statistics()
-        states = {at: Read(channels_last(x), statistics) for at, x in inputs.items()}
-        layers = iter(self.operations)
-        for node, edges in self.cell.numbered():
-            terms = []
-            for _, source in edges:
-                operation = next(layers)
-                terms.append(_dropped(computed(operation, states[source]), operation, drop))
-            if terms:
-                states[node] = Read(_summed(terms), statistics)
-        statistics.follow()
-        return torch.cat([states[node].x for node in self.cell.concat], dim=1)
+        states = states_of(self, inputs, lambda found, operation: _dropped(found, operation, drop))
+        return torch.cat([states[node] for node in self.cell.concat], dim=1)
+
+
+def states_of(
+    cell: BuiltCell,
+    inputs: Mapping[int, Tensor],
+    each: Callable[[Found, nn.Module], Found] = lambda found, _: found,
+    left: Cell | None = None,
+    masks: Sequence[Tensor] | None = None,
+) -> dict[int, Tensor]:
+    """A cell's inputs and its nodes: the fast way where the inputs are channels-last, or on a GPU.
+
+    `each` is what becomes of an operation's output; of the edges those that `left` has, too, are computed; and each
+    node is multiplied by its mask before anything reads it.
+    """
+    fast, statistics = all(map(_is_fast, inputs.values())), Statistics()
+    states = {at: Read(channels_last(x) if fast else x, statistics) for at, x in inputs.items()}
+    layers, kept = iter(cell.operations), cell.cell if left is None else left
+    for place, ((node, edges), (_, here)) in enumerate(zip(cell.cell.numbered(), kept.numbered(), strict=True)):
+        terms = []
+        for edge, operation in [(edge, next(layers)) for edge in edges]:
+            if edge in here:
+                read = states[edge[1]]
+                terms.append(each(computed(operation, read) if fast else Found(operation(read.x), False), operation))
+        if terms:
+            found = _summed(terms)
+            states[node] = Read(found if masks is None else found * masks[place], statistics)
+    statistics.follow()
+    return {node: state.x for node, state in states.items()}
 
 
 @checked
@@ -149,7 +169,8 @@ def _around(
 def _gains(network: nn.Module, images: Tensor, width: int, halvings: int = 0) -> bool:
     """Whether the fast form is the faster one, for activations of `width` channels whose sides are halved so often."""
     values = len(images) * width * images.shape[2] * images.shape[3] // 4**halvings
-    return images.device.type != "cpu" or not network.training or values >= _LEAST
+    anyway = images.device.type != "cpu" or not network.training or double.in_double(images)
+    return anyway or values >= _LEAST
 
 
 def _is_fast(x: Tensor) -> bool:

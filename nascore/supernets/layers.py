@@ -16,8 +16,9 @@ from torch.nn import functional as F
 from nascore.networks.block_stack import ReductionBlock
 from nascore.networks.operations import FactorizedReduce, PlainConvolution, SeparableConvolution
 from nascore.networks.residual_stack import ResidualReduction
+from nascore.supernets import double
 from nascore.supernets.affine import AffineNorm, Average, ConvolutionAffineNorm, Quarter, Statistics, WideDepthwise
-from nascore.supernets.kernels import from_phases, in_kernels, to_phases
+from nascore.supernets.kernels import depthwise, from_phases, in_kernels, pointwise, to_phases
 from nascore.supernets.sharing import State
 
 _LARGE_POOL = 2**15  # values from which on an average pool gains by `Average`
@@ -65,7 +66,7 @@ def _reduced(module: FactorizedReduce, state: Read) -> Found:
     even, odd, norm = module.even, module.odd, module.norm
     if not in_kernels(state.x) or not all(_exactly(nn.Conv2d, each) for each in (even, odd)) or _hooked(module.relu):
         return Found(module(state.x), False)
-    x = torch.cat([F.conv2d(state.quarter(shift), half.weight) for shift, half in enumerate((even, odd))], dim=1)
+    x = torch.cat([pointwise(state.quarter(shift), half.weight) for shift, half in enumerate((even, odd))], dim=1)
     return _normalised(norm, x, state.statistics)
 
 
@@ -129,7 +130,7 @@ class _Way:
         elif _exactly(nn.BatchNorm2d, layer):
             self.x, self.own = _normalised(layer, self.x, self.state.statistics)
         elif _is_dense(layer) and layer.kernel_size == (1, 1) and layer.stride == (1, 1):
-            self.x, self.own = layer(self.x), True
+            self.x, self.own = pointwise(self.x, layer.weight), True
         else:
             self.x, self.own = layer(self.whole()), False
         return 1
@@ -149,6 +150,9 @@ class _Way:
 
     def _convolve_depthwise(self, layer: nn.Conv2d) -> None:
         weight, kernel = layer.weight, layer.kernel_size[0]
+        if double.takes(self.x, weight, layer.groups):
+            self.x, self.own = depthwise(self.whole(), weight, layer.stride, layer.dilation[0]), True
+            return
         if layer.dilation == (2, 2) and layer.stride == (2, 2):  # it reads every second pixel
             shared = self.whole() is self.state.relu
             x = self.state.subsampled if shared else Quarter.apply(self.x, 0)

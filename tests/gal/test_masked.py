@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nascore.gal import MaskedNetwork, every_node, extracted, pruned
-from nascore.networks import PUBLISHED, Cell, CellNetwork, Genotype, Stack
+from nascore.networks import PUBLISHED, Cell, Genotype, Stack
 from nascore.networks.cell_network import BypassedCell, UnreadCell
+from nascore.supernets import FastCellNetwork
 
 DARTS = PUBLISHED["DARTS_V2"]
 IMAGES = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(1))
@@ -35,7 +36,7 @@ def masked(genotype=DARTS, masks=None, **how):
 
 def test_masks_of_one_change_nothing():
     torch.manual_seed(0)
-    plain = CellNetwork(DARTS, cells=4, reductions=(1, 3), **SIZES)
+    plain = FastCellNetwork(DARTS, cells=4, reductions=(1, 3), **SIZES)
     network = MaskedNetwork(DARTS, cells=4, reductions=(1, 3), **SIZES)
     assert network.load_state_dict(plain.state_dict(), strict=False).unexpected_keys == []
     for mode in (True, False):
@@ -96,7 +97,7 @@ def test_what_is_extracted_once_is_the_same_when_extracted_again(values):
 def test_with_all_masks_one_the_extracted_network_is_an_ordinary_one_of_the_pruned_stack():
     values = {at: [1.0, 0.0, 1.0, 0.0] for at in range(4)}
     small = extracted(masked(masks=values))
-    plain = CellNetwork(small.stack, **SIZES)
+    plain = FastCellNetwork(small.stack, **SIZES)
     plain.load_state_dict({name: value for name, value in small.state_dict().items() if name in plain.state_dict()})
     assert torch.equal(plain.eval()(IMAGES), small(IMAGES))
     assert sum(p.numel() for p in plain.parameters()) < sum(p.numel() for p in masked().unmasked())

@@ -200,13 +200,13 @@ def test_what_is_too_small_to_gain_is_computed_as_the_plain_form(monkeypatch):
     kept = [edge for edge in connections(2, len(CANDIDATES)) if edge != (0, 1)]
     blocks = BlockGenotype(CANDIDATES, 2, (connected(kept, 2 * len(CANDIDATES) + 1),))
     for channels in (1, 2):
-        images = torch.randn(4, channels, 8, 8).double()
+        images = torch.randn(4, channels, 8, 8)
         for form, genotype, sizes in (
             (CellNetwork, PUBLISHED["PDARTS"], (3, 4, 3, channels)),
             (BenchmarkNetwork, BenchmarkCell(("nor_conv_3x3",) * 6), (1, 4, 3, channels)),
             (BlockNetwork, blocks, ((1, 1), 4, 3, channels)),
         ):
-            plain, fast = (outcome(net.train(), images) for net in pair(form, genotype, *sizes))
+            plain, fast = (outcome(net.train(), images) for net in pair(form, genotype, *sizes, dtype=torch.float32))
             assert all(torch.equal(a, b) for a, b in zip(fast[0] + [*fast[1]], plain[0] + [*plain[1]], strict=True))
 
 
