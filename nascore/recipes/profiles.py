@@ -177,7 +177,7 @@ _GAL_DEMO = {
     "fashion": {"sparsity": 0.1, "imitation": 0.2},
     "cifar10": {"sparsity": 0.03, "imitation": 0.2},
     "cifar100": {"sparsity": 0.04, "imitation": 0.2},
-    "cats": {"sparsity": 0.015, "imitation": 1.0},
+    "cats": {"sparsity": 0.024, "imitation": 1.0},
     "voices": {"sparsity": 0.05, "imitation": 1 / 3},
 }
 _GAL_SMOKE: Changes = _DOUBLE | _NO_FOLDER | {"dataset": "digits", "train_images": 128, "epochs": 2, "batch_size": 32}
