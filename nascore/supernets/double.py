@@ -32,9 +32,11 @@ def takes(x: Tensor, weight: Tensor, groups: int) -> bool:
 def convolved(x: Tensor, weight: Tensor, stride: int = 1, dilation: int = 1) -> Tensor:
     """The depthwise convolution of x (N, C, H, W) that keeps the size at stride 1, channels-last; no graph is kept."""
     loops, shape = _loops(x, weight, stride, dilation)
-    y = x.new_empty(shape.images, shape.out_height, shape.out_width, shape.channels)
-    loops.forward(_by_pixel(x), _flat(weight), shape, _flat(y))
-    return y.permute(0, 3, 1, 2)
+    sizes = shape.images, shape.channels, shape.out_height, shape.out_width
+    # not a view, which autograd would not let be changed in place
+    y = torch.empty(sizes, dtype=x.dtype, memory_format=torch.channels_last)
+    loops.forward(_by_pixel(x), _flat(weight), shape, _by_pixel(y))
+    return y
 
 
 def through(

@@ -106,10 +106,11 @@ def cells(draw):
     reductions=st.sets(st.integers(0, 3), max_size=2),
     sides=st.tuples(st.integers(8, 17), st.integers(8, 17)),
     mode=st.sampled_from(["train", "train", "drop", "auxiliary", "eval"]),
+    large=st.sampled_from([0, layers._LARGE_POOL]),
     seed=st.integers(0, 1000),
 )
 def test_outputs_gradients_and_statistics_are_those_of_the_plain_form(
-    normal, reduce, cells, channels, stem, reductions, sides, mode, seed
+    normal, reduce, cells, channels, stem, reductions, sides, mode, large, seed
 ):
     reductions = tuple(sorted(at for at in reductions if at < cells))
     auxiliary = mode == "auxiliary" and bool(reductions)
@@ -117,7 +118,9 @@ def test_outputs_gradients_and_statistics_are_those_of_the_plain_form(
         CellNetwork, Genotype((normal,), reduce), cells, channels, 3, 2, reductions, stem, auxiliary, seed=seed
     )  # fmt: skip
     images = torch.randn(3, 2, *sides).double()
-    check(*(each.train(mode != "eval") for each in network), images, 0.4 if mode == "drop" else 0.0)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(layers, "_LARGE_POOL", large)
+        check(*(each.train(mode != "eval") for each in network), images, 0.4 if mode == "drop" else 0.0)
 
 
 @settings(max_examples=10)
@@ -160,8 +163,9 @@ def test_the_same_for_blocks(levels, stages, alive, stem, sides, mode, seed):
 def test_the_same_with_the_gradients_of_large_convolutions(name, monkeypatch):
     monkeypatch.setattr(layers, "_WIDE", {3: 0, 5: 0})
     monkeypatch.setattr(layers, "_LARGE_POOL", 0)
-    cell = Cell((((name, 0), (name, 1), ("avg_pool_3x3", 0), ("avg_pool_3x3", 0)),), (2,))
-    check(*pair(CellNetwork, Genotype((cell,), cell), 2, 4, 3, 2), torch.randn(3, 2, 12, 10).double())
+    pool = "avg_pool_3x3"
+    cell = Cell((((name, 0), (name, 1), (pool, 0), (pool, 0)), ((pool, 0), (name, 1))), (2, 3))
+    check(*pair(CellNetwork, Genotype((cell,), cell), 2, 4, 3, 2, ()), torch.randn(3, 2, 12, 10).double())
 
 
 @pytest.mark.parametrize("sides", [(1, 1), (1, 4), (2, 3), (7, 5)])
