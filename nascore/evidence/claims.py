@@ -21,7 +21,7 @@ from nascore.base.errors import ConfigError, DataError, shortened
 from nascore.base.reading import read_text
 from nascore.evidence import tables
 from nascore.evidence.checks.base import Finding, Sources
-from nascore.evidence.studies import Study, load_studies
+from nascore.evidence.studies import Lacking, Study, load_studies
 from nascore.evidence.verdicts import UNTESTED
 
 ClaimKind = Literal["count", "arithmetic", "own table", "cross", "measured"]
@@ -49,14 +49,17 @@ class Claim:
     reading: str = ""
 
     def finding(self, studies: Mapping[str, Study] | None = None) -> Finding:
-        """What checking it gives; raises `ConfigError` naming the claim where its checker cannot work with what it is
-        given.
+        """What checking it gives; a study that has not what it takes has not tested it.
+
+        Raises `ConfigError` naming the claim where its checker cannot work with what it is given.
         """
         if self.unchecked:
             return Finding(UNTESTED, self.unchecked)
         sources = Sources(self.paper, load_studies() if studies is None else studies)
         try:
             return _checker(self)(sources, **self.arguments)
+        except Lacking as lacking:
+            return Finding(UNTESTED, str(lacking))
         except ConfigError as error:
             raise ConfigError(f"claim {self.id} of {self.paper}: {error}") from error
 

@@ -23,7 +23,7 @@ from nascore.records.record import Run
 
 # ends of columns' names -> units, the longest first
 _UNITS = {"_gpu_days": "GPU-days", "_percent": "%", "_million": "million", "_days": "days"}
-_FACTS = ("dataset", "image_size", "train_images", "test_images")
+_MADE_ON = ("data set", "image size", "training images", "seeds")
 
 
 @checked
@@ -95,8 +95,8 @@ def whole(paper: str, table: str | int, groups: Mapping[Index, Iterable[Iterable
 
 @checked
 def trained_on(group: Iterable[Run]) -> dict[str, Any]:
-    """What trainings were made on, how often, and what came out: data set here, pixels, training images, seeds, test
-    error here (%), parameters here (thousand), multiply-adds here (million), sizes as means.
+    """What trainings were made on, how often, and what came out: test error (%), measured; parameters (thousand) and
+    multiply-adds (million), measured, as means; data set, image size, training images, seeds.
 
     The error has that of the seeds and, where it is known how many, that of the test images beside it. Raises
     `ConfigError` for no runs, and for runs on different data.
@@ -104,21 +104,13 @@ def trained_on(group: Iterable[Run]) -> dict[str, Any]:
     runs = list(group)
     if not runs:
         raise ConfigError("there are no runs to tell of")
-    facts = [{name: run.settings.get(name) for name in _FACTS} for run in runs]
-    if any(each != facts[0] for each in facts):
-        raise ConfigError(f"runs of one line were trained on the same data: {facts[0]} and others are not")
-    fact, metrics = facts[0], pd.DataFrame([run.metrics for run in runs])
+    metrics = pd.DataFrame([run.metrics for run in runs])
     images, errors = images_tested(runs[0]), (100 - metrics["test_accuracy"]).tolist()
-    name = str(fact["dataset"])
-    known = data.DATASETS.get(name)
     return {
-        "data set here": name.partition(":")[2] or name,
-        "pixels": fact["image_size"] or (known.image_size if known else None),
-        "training images": fact["train_images"] or "all",
-        "seeds": len({run.seed for run in runs}),
-        "test error here (%)": tables.with_image_error(errors, images) if images else tables.mean_std(errors),
-        "parameters here (thousand)": round(metrics["parameters"].mean() / 1e3, 1),
-        "multiply-adds here (million)": round(metrics["macs"].mean() / 1e6, 2),
+        "test error (%), measured": tables.with_image_error(errors, images) if images else tables.mean_std(errors),
+        "parameters (thousand)": round(metrics["parameters"].mean() / 1e3, 1),
+        "multiply-adds (million)": round(metrics["macs"].mean() / 1e6, 2),
+        **_made_on(runs),
     }
 
 
@@ -160,20 +152,25 @@ def caption(same: str, runs: Iterable[Run], differs: str = "") -> Words:
 
 def _measured(name: str, runs: Sequence[Run], metric: str, images: int | None, digits: int) -> dict[str, str]:
     shown = f"{metric.replace('_', ' ').replace('valid', 'search')} (%), measured"
-    columns = ("stand-in here", shown, "parameters (thousand)", "data set", "image size", "training images", "seeds")
     if not runs:
-        return dict.fromkeys(columns, "")
+        return dict.fromkeys(("stand-in here", shown, "parameters (thousand)", *_MADE_ON), "")
     values = [tables._metric(run, metric) for run in runs]
     accuracy = tables.with_image_error(values, images, digits) if images else tables.mean_std(values, digits)
     sized = all("parameters" in run.metrics for run in runs)
     sizes = tables.mean_std([run.metrics["parameters"] / 1e3 for run in runs], 1) if sized else ""
+    return {"stand-in here": name, shown: accuracy, "parameters (thousand)": sizes, **_made_on(runs)}
+
+
+def _made_on(runs: Sequence[Run]) -> dict[str, str]:
+    """On which images a line's runs were made, and with which seeds."""
     facts = {(run.settings["dataset"], run.settings["image_size"], run.settings["train_images"]) for run in runs}
     if len(facts) > 1:
-        raise ConfigError(f"the records of {name} are of different data: {sorted(map(str, facts))}")
-    (dataset, size, count), known = facts.pop(), DATASETS.get(runs[0].settings["dataset"])
+        raise ConfigError(f"runs of one line are made on the same data, unlike these: {sorted(map(str, facts))}")
+    (name, size, count), known = facts.pop(), DATASETS.get(runs[0].settings["dataset"])
     side = size or (known.image_size if known else "")
-    told = (dataset, f"{side}×{side}" if side else "", str(count or "all"), ", ".join(str(run.seed) for run in runs))
-    return dict(zip(columns, (name, accuracy, sizes, *told), strict=True))
+    shown = f"{side}×{side}" if side else ""
+    seeds = ", ".join(map(str, sorted({run.seed for run in runs})))
+    return dict(zip(_MADE_ON, (name.partition(":")[2] or name, shown, str(count or "all"), seeds), strict=True))
 
 
 def _words(column: str) -> str:

@@ -175,6 +175,9 @@ class RankCorrelation:
     n: int = 0
     reason: str = ""
 
+    def numbers(self) -> dict[str, float]:
+        return {name: getattr(self, name) for name in ("value", "low", "high", "n")}
+
 
 @checked
 def rank_correlation(x: Iterable[Measured], y: Iterable[Measured], method: Rank = "kendall") -> RankCorrelation:

@@ -22,6 +22,11 @@ from nascore.base.files import export
 from nascore.base.reading import read_text
 from nascore.records.record import Run, is_finished, load_run
 
+
+class Lacking(ConfigError):
+    """A study has not what a claim is judged by: it was measured by another notebook, or before there was that."""
+
+
 FOLDER = "NASCORE_STUDIES"  # the environment variable
 KEYS = ("method", "seed", "run")
 FACTS = ("profile", "dataset", "image_size", "train_images", "test_images")  # of what each row was measured on
@@ -48,12 +53,20 @@ class Study:
 
     def values(self, method: str, column: str) -> pd.Series:
         """seed -> number of `method`, in the order of seeds; of several rows of a seed the mean: they are not
-        independent. Rows without a number are left out. Raises `ConfigError` for a method or column there is not.
+        independent. Rows without a number are left out. Raises `Lacking` for a method or column there is not.
         """
-        choose(f"column of study {self.name}", column, dict.fromkeys(self.columns))
-        choose(f"method of study {self.name}", method, dict.fromkeys(self.methods))
-        rows = self.frame[self.frame["method"] == method].dropna(subset=column)
+        self.require(column)
+        rows = self.rows(method).dropna(subset=column)
         return rows.groupby("seed")[column].mean().astype(float)
+
+    def rows(self, method: str) -> pd.DataFrame:
+        """Those of a method; raises `Lacking` where there are none."""
+        _among(self.methods, f"method of study {self.name}", method)
+        return self.frame[self.frame["method"] == method]
+
+    def require(self, column: str) -> None:
+        """Raises `Lacking` without that column of numbers."""
+        _among(self.columns, f"column of study {self.name}", column)
 
     def where(self) -> str:
         """On what it was measured: "demo, digits (1000 training images)"."""
@@ -89,6 +102,13 @@ def load_studies(folder: str | Path | None = None) -> dict[str, Study]:
     """
     place = Path(folder) if folder is not None else paths.studies()
     return {path.stem: _read(path) for path in sorted(place.glob("*.csv"))}
+
+
+def _among(known: Iterable[str], kind: str, name: str) -> None:
+    try:
+        choose(kind, name, dict.fromkeys(known))
+    except ConfigError as error:
+        raise Lacking(str(error)) from None
 
 
 def _read(path: Path) -> Study:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from nascore.supernets.banks import follow_together
-from nascore.supernets.kernels import convolution, through_convolution, through_depthwise
+from nascore.supernets.kernels import Depthwise, convolution, through_convolution, through_depthwise
 
 _PIXELS = (0, 2, 3)  # the dimensions of an activation that a channel's statistics are over
 
@@ -92,19 +92,12 @@ class ConvolutionAffineNorm(torch.autograd.Function):
         return None, None, None, for_x, for_kernel, for_weight, for_bias
 
 
-class WideDepthwise(torch.autograd.Function):
-    """A depthwise convolution of stride 1 that keeps the size, for kernels and activations large enough to gain by it.
+class WideDepthwise(Depthwise):
+    """`Depthwise`, for kernels and activations large enough to gain by another backward pass.
 
     Its input's gradient is a convolution forward, with the kernel turned round: in the CPU library that is twice as
     fast as what is meant for it.
-
-    apply(x, weight): x (N, C, H, W), weight (C, 1, k, k), k odd -> (N, C, H, W).
     """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        return convolution(x, weight, len(weight))
 
     @staticmethod
     @once_differentiable

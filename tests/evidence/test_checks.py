@@ -231,7 +231,7 @@ def test_correlates():
     assert correlates(noise, **asked).verdict == UNTOLD
     assert correlates(rising, **asked, method="a").verdict == UNTOLD  # four rows have no interval
     assert correlates(Sources("sparse_darts"), **asked).verdict == UNTESTED
-    with pytest.raises(ConfigError, match="no column 'z'"):
+    with pytest.raises(ConfigError, match="unknown column of study s 'z'"):
         correlates(rising, study="s", x="x", y="z")
 
 

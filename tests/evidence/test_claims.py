@@ -9,7 +9,7 @@ from nascore.base import paths
 from nascore.base.errors import ConfigError, DataError
 from nascore.evidence import tables
 from nascore.evidence.claims import checkers, ledger, load_claims
-from nascore.evidence.studies import load_studies, study
+from nascore.evidence.studies import Study, load_studies, study
 from nascore.evidence.verdicts import VERDICTS
 
 PAPERS = tables.papers()["paper"].tolist()
@@ -38,6 +38,25 @@ def test_every_claim_is_checked_and_has_a_verdict_and_a_sum(paper):
     unchecked = {claim.id for claim in claims if claim.unchecked}
     untested = rows[(rows["verdict"] == "not tested here") & (rows["kind"] != "measured")]
     assert set(untested["id"]) <= unchecked
+
+
+def test_the_committed_studies_have_all_that_claims_are_judged_by():
+    """A word mistyped in the ledger would else be a claim that nobody has tested."""
+    said = pd.concat([ledger(paper) for paper in WRITTEN])["said"]
+    assert not said.str.contains("unknown (?:column|method) of study", regex=True).any()
+
+
+def test_a_study_that_lacks_what_a_claim_is_judged_by_has_not_tested_it():
+    known = load_studies()
+    for paper in WRITTEN:
+        for claim in load_claims(paper):
+            name, column = (claim.arguments.get(each) for each in ("study", "column"))
+            if claim.check == "measured" and name in known:
+                found = Study(name, known[name].frame.drop(columns=column))
+                finding = claim.finding(known | {name: found})
+                assert finding.verdict == "not tested here" and repr(column) in finding.said
+                return
+    raise AssertionError("no claim is judged by a study")
 
 
 def test_a_file_of_no_papers_is_there():

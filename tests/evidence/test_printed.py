@@ -46,7 +46,7 @@ def test_beside():
     assert row["test accuracy (%), measured"] == tables.with_image_error(accuracies, 1000)
     assert row["data set"] == runs[0].settings["dataset"] == "digits" and row["image size"] == "8×8"
     assert row["training images"] == str(runs[0].settings["train_images"])
-    assert row["seeds"] == ", ".join(str(run.seed) for run in runs)
+    assert row["seeds"] == ", ".join(map(str, sorted({run.seed for run in runs})))
     assert row["parameters (thousand)"] == tables.mean_std([run.metrics["parameters"] / 1e3 for run in runs], 1)
     assert table.iloc[0].iloc[3:].tolist() == [""] * 7
 
@@ -65,5 +65,5 @@ def test_what_does_not_fit_is_told():
         beside(table, {"ours": runs}, ["theirs", "", ""])
     config = runs[1].config | {"settings": runs[1].settings | {"dataset": "mnist"}}
     mixed = [runs[0], nascore.Run(runs[1].path, config, runs[1].result)]
-    with pytest.raises(ConfigError, match="the records of ours are of different data"):
+    with pytest.raises(ConfigError, match="runs of one line are made on the same data"):
         beside(table, {"ours": mixed}, ["ours", "", ""])

@@ -36,9 +36,9 @@ def test_a_table_keeps_all_its_rows_and_has_a_line_for_each_group(runs):
     assert len(table) == len(tables.reported("dso_nas", 1)) + 1
     ours = table[table["architecture"] == FIRST]
     assert ours["test_error_percent_mean"].tolist() == [2.84, 2.84]
-    assert ours["test error here (%)"].iloc[1] == tables.with_image_error([10.0, 8.0], 400)
-    assert ours["seeds"].tolist() == [1, 1]  # twice the same one
-    assert table[table["architecture"] != FIRST]["data set here"].isna().all()
+    assert ours["test error (%), measured"].iloc[1] == tables.with_image_error([10.0, 8.0], 400)
+    assert ours["seeds"].tolist() == ["0", "0"]  # twice the same one
+    assert table[table["architecture"] != FIRST]["data set"].isna().all()
     with pytest.raises(ConfigError, match="has the rows 0 to 11"):
         whole("dso_nas", 1, {12: [[runs[0]]]})
 
@@ -52,12 +52,12 @@ def test_what_the_ledger_counts_stands_beside_the_printed_number():
 
 def test_what_trainings_were_made_on(runs):
     found = trained_on([on(runs[0], 97.0), on(runs[0], 99.0)])
-    assert (found["data set here"], found["pixels"]) == ("digits", 8)
-    assert found["training images"] == runs[0].settings["train_images"]
-    assert found["test error here (%)"] == tables.with_image_error([3.0, 1.0], 1000)
+    assert (found["data set"], found["image size"]) == ("digits", "8×8")
+    assert found["training images"] == str(runs[0].settings["train_images"])
+    assert found["test error (%), measured"] == tables.with_image_error([3.0, 1.0], 1000)
     whole = trained_on([on(runs[0], train_images=None, dataset="folder:not_here")])
-    assert (whole["data set here"], whole["training images"]) == ("not_here", "all")
-    assert "by" not in whole["test error here (%)"]  # nobody knows how many images it has
+    assert (whole["data set"], whole["training images"]) == ("not_here", "all")
+    assert "by" not in whole["test error (%), measured"]  # nobody knows how many images it has
     with pytest.raises(ConfigError, match="same data"):
         trained_on([runs[0], on(runs[0], image_size=16)])
     with pytest.raises(ConfigError, match="no runs"):

@@ -19,6 +19,7 @@ from nascore.base.ranges import Amount, Cells, Channels, Count, Epochs, NonNegat
 from nascore.evidence import statistics
 from nascore.evidence.checks.base import Finding, Quantity, Sources, whether
 from nascore.evidence.checks.common import Share, _count
+from nascore.evidence.checks.measured import ranked
 from nascore.evidence.formulas import Number, number, reach
 from nascore.evidence.verdicts import FAILS, HOLDS, UNTESTED, UNTOLD, Verdict
 from nascore.networks import operations
@@ -405,17 +406,9 @@ def low_correlation(
     table = sources.study(study)
     if table is None:
         return Finding(UNTESTED, f"there is no study {study}")
-    for column in (x, y):
-        choose(f"column of study {study}", column, dict.fromkeys(table.columns))
-    choose(f"method of study {study}", method, dict.fromkeys(table.methods))
-    rows = table.frame[table.frame["method"] == method]
-    found = statistics.rank_correlation(rows[x].astype(float).tolist(), rows[y].astype(float).tolist(), rank)
+    found, said = ranked(table, x, y, method, rank)
     verdict: Verdict = HOLDS if found.high < below else FAILS if found.low > below else UNTOLD
-    name = "tau" if rank == "kendall" else "rho"
-    said = f"{name} = {found.value:+.2f}"
-    said += f" [{found.low:+.2f}, {found.high:+.2f}], n = {found.n}" if found.low == found.low else f", {found.reason}"
-    where = f" ({table.where()})" if table.where() else ""
-    return Finding(verdict, said + where, {"value": found.value, "low": found.low, "high": found.high, "n": found.n})
+    return Finding(verdict, said, found.numbers())
 
 
 def _plus(found: Number) -> str:

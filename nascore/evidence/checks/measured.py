@@ -115,19 +115,24 @@ def correlates(
     table = sources.study(study)
     if table is None:
         return Finding(UNTESTED, f"there is no study {study}")
-    rows = table.frame if method is None else table.frame[table.frame["method"] == method]
-    for column in (x, y):
-        if column not in table.columns:
-            raise ConfigError(f"study {study} has no column {column!r}, only {', '.join(table.columns)}")
-    found = statistics.rank_correlation(rows[x].astype(float).tolist(), rows[y].astype(float).tolist(), rank)
+    found, said = ranked(table, x, y, method, rank)
     shown = found.low == found.low and found.p < 0.05  # an interval there is, and the exact test agrees with it
     ends = sorted((sign * found.low, sign * found.high))
     verdict: Verdict = HOLDS if shown and ends[0] > 0 else FAILS if shown and ends[1] < 0 else UNTOLD
+    return Finding(verdict, said, found.numbers())
+
+
+def ranked(
+    table: Study, x: str, y: str, method: str | None, rank: statistics.Rank
+) -> tuple[statistics.RankCorrelation, str]:
+    """The rank correlation of two columns over the rows of a method, or over all, and a sentence of it."""
+    for column in (x, y):
+        table.require(column)
+    rows = table.frame if method is None else table.rows(method)
+    found = statistics.rank_correlation(rows[x].astype(float).tolist(), rows[y].astype(float).tolist(), rank)
     said = f"{'tau' if rank == 'kendall' else 'rho'} = {found.value:+.2f}"
     said += f" [{found.low:+.2f}, {found.high:+.2f}], n = {found.n}" if found.low == found.low else f", {found.reason}"
-    return Finding(
-        verdict, said + _on(table), {"value": found.value, "low": found.low, "high": found.high, "n": found.n}
-    )
+    return found, said + _on(table)
 
 
 def _compared(
