@@ -6,7 +6,9 @@ import sys
 import nbformat
 import pytest
 
+from nascore import recipes
 from nascore.base import paths
+from nascore.base.config import to_dict
 
 sys.path.insert(0, str(paths.root() / "tools"))
 import readme
@@ -41,6 +43,50 @@ def test_typed_verdicts_would_be_found():
     ]
     assert all(VERDICTS.search(text) for text in typed)
     assert not VERDICTS.search("Each edge holds a mixture, and the table is told apart by its columns")
+
+
+PAPERS = {"1": "darts_gal", "2": "sparse_darts", "3": "dso_nas", "4": "eth_thesis", "5": "eoinas"}  # by first digit
+DECIMAL = re.compile(r"(?<![\w.])\d+\.\d+(?![\w.])")
+# what is no number of anybody's results: equations, code, and where in a paper something stands
+APART = re.compile(
+    r"\$\$.*?\$\$|\$[^$]*\$|`[^`]*`"
+    r"|\b(?:sections?|tables?|figures?|equations?|version|CC BY-SA)"
+    r"\s+\d+(?:\.\d+)+(?:(?:,| and| to)\s+\d+(?:\.\d+)+)*",
+    re.IGNORECASE | re.DOTALL,
+)
+# other papers' numbers and facts of data, by notebook, each with where it is from
+ELSEWHERE = {
+    "00_tour": {"3.29": "DARTS, Table 1: random search", "2.76": "DARTS, Table 1: second order"},
+    "12_darts_gal_data": {"0.3": "VoxCeleb1-Min's stand-in: seconds of a clip"},
+    "21_sparse_darts_201": {"0.6": "the table's MB"},
+    "90_your_own_method": {"0.85": "FairDARTS, section 4.2: the threshold"},
+}
+
+
+def quoted(paper):
+    """The decimals that a paper prints, or that are settings of its recipes at some profile."""
+    files = [*paths.reported().glob(f"{paper}*"), paths.claims() / f"{paper}.toml"]
+    printed = {number for file in files for number in re.findall(r"\d+\.\d+", file.read_text())}
+    chosen = [recipes.find(name) for name in recipes.table().query("paper == @paper")["name"]]
+    values = [str(to_dict(recipe.at(profile))) for recipe in chosen for profile in recipe.has()]
+    return printed | {number for text in values for number in re.findall(r"\d+\.\d+", text)}
+
+
+def loose(text, known):
+    """Decimals of a text that are nobody's setting and no quotation: results that would go stale."""
+    return [number for number in DECIMAL.findall(APART.sub(" ", text)) if number not in known]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
+def test_no_result_is_typed(path):
+    paper = PAPERS.get(path.stem[0])
+    known = (quoted(paper) if paper else set()) | ELSEWHERE.get(path.stem, {}).keys()
+    cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown"]
+    assert not [(number, text) for text in cells for number in loose(text, known)]
+
+
+def test_typed_results_would_be_found():
+    assert loose("It gains 1.37 points, $0.5 x$, as in section 3.2 and Tables 4.1 to 4.3, and 2.5", {"2.5"}) == ["1.37"]
 
 
 def test_readme_has_the_verdicts_of_the_ledger():
