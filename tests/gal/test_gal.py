@@ -101,6 +101,7 @@ def test_each_step_changes_its_own_parameters_alone(baseline):
     theirs = bits(task.discriminator.parameters())
     gradients = bits(parameter.grad for parameter in task.discriminator.parameters())
     images, labels = next(iter(task.train))
+    images = images.double()
     task._step_generator(task.network(images), task.baseline(images), labels)
     assert not any(changed(theirs, task.discriminator.parameters()))
     assert not any(changed(gradients, [parameter.grad for parameter in task.discriminator.parameters()]))

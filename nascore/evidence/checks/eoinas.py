@@ -19,7 +19,7 @@ from nascore.base.ranges import Amount, Cells, Channels, Count, Epochs, NonNegat
 from nascore.evidence import statistics
 from nascore.evidence.checks.base import Finding, Quantity, Sources, whether
 from nascore.evidence.checks.common import Share, _count
-from nascore.evidence.checks.measured import ranked
+from nascore.evidence.checks.measured import _ranked
 from nascore.evidence.formulas import Number, number, reach
 from nascore.evidence.verdicts import FAILS, HOLDS, UNTESTED, UNTOLD, Verdict
 from nascore.networks import operations
@@ -406,7 +406,7 @@ def low_correlation(
     table = sources.study(study)
     if table is None:
         return Finding(UNTESTED, f"there is no study {study}")
-    found, said = ranked(table, x, y, method, rank)
+    found, said = _ranked(table, x, y, method, rank)
     verdict: Verdict = HOLDS if found.high < below else FAILS if found.low > below else UNTOLD
     return Finding(verdict, said, found.numbers())
 

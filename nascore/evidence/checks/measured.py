@@ -115,14 +115,14 @@ def correlates(
     table = sources.study(study)
     if table is None:
         return Finding(UNTESTED, f"there is no study {study}")
-    found, said = ranked(table, x, y, method, rank)
+    found, said = _ranked(table, x, y, method, rank)
     shown = found.low == found.low and found.p < 0.05  # an interval there is, and the exact test agrees with it
     ends = sorted((sign * found.low, sign * found.high))
     verdict: Verdict = HOLDS if shown and ends[0] > 0 else FAILS if shown and ends[1] < 0 else UNTOLD
     return Finding(verdict, said, found.numbers())
 
 
-def ranked(
+def _ranked(
     table: Study, x: str, y: str, method: str | None, rank: statistics.Rank
 ) -> tuple[statistics.RankCorrelation, str]:
     """The rank correlation of two columns over the rows of a method, or over all, and a sentence of it."""
