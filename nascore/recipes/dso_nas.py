@@ -42,7 +42,8 @@ _SEARCH = SearchSettings(
         every="end",  # section 3.2: after optimization
     ),
     stop=Converged(  # section 4.2: until convergence
-        patience=4,  # ours
+        patience=5,  # ours
+        tolerance=0.02,  # ours
     ),
     derivation=EveryEdge(),  # section 3.2: what is left
     alpha_mean=1.0,  # code
@@ -108,7 +109,7 @@ _FOUR_TO_ONE: dict[str, Any] = {
     "optimization__train_fraction": 0.8,  # section 4.4.2: the ratio of the images, too
     "optimization__warm_up": 75,  # ours: as many steps of the weights
     "epochs": 675,  # ours: as many steps of the scales at most
-    "stop__patience": 10,  # ours: as many steps of the scales
+    "stop__patience": 12,  # ours: as many steps of the scales
 }
 _UNSPLIT: dict[str, Any] = {
     "optimization__train_fraction": 1.0,  # table 3

@@ -237,7 +237,7 @@ def block_search(changes: Changes) -> Profiles:
         "demo": _DEMO | small | {"batch_size": 30, "optimization__penalty": 0.05},
         "gpu": _GPU | {"space__stages": (3, 3, 3), "space__channels": 24, "final_learning_rate": 0.1},
     }
-    lengths = {"smoke": (2, 4), "demo": (4, 20), "gpu": (20, 40)}  # epochs of pretraining, and of the search at most
+    lengths = {"smoke": (2, 4), "demo": (4, 24), "gpu": (20, 40)}  # epochs of pretraining, and of the search at most
     weights, scales = changes.get("optimization__ratio", (1, 1))
     fraction = changes.get("optimization__train_fraction", 0.5)
     steps = fraction * (1 if fraction == 1 else scales / weights)  # of the scales, to an epoch of all images
@@ -246,7 +246,7 @@ def block_search(changes: Changes) -> Profiles:
         before, during = round(before * 0.5 / fraction) * pretrains, round(during * 0.5 / steps)
         sizes[profile] |= {"epochs": before + during, "optimization__warm_up": before}
         if "stop" not in changes:
-            sizes[profile] |= {"stop__patience": round(4 * 0.5 / steps)}
+            sizes[profile] |= {"stop__patience": round(5 * 0.5 / steps)}
     return sizes
 
 
@@ -300,6 +300,6 @@ BLOCK_IMAGENET_SEARCH = {
     "demo": _DOUBLE
     | _TINY_SEARCH
     | {"train_images": 600, "epochs": 33, "batch_size": 30, "optimization__warm_up": 3, "optimization__penalty": 0.04}
-    | {"space__stages": (1, 1, 2, 1), "space__channels": 8, "stop__patience": 10},
+    | {"space__stages": (1, 1, 2, 1), "space__channels": 8, "stop__patience": 12},
     "gpu": _TINY | {"epochs": 60, "batch_size": 128, "optimization__warm_up": 15, "space__channels": 24},
 }

@@ -463,6 +463,20 @@ def test_weights_start_as_section_41_prescribes():
     assert float(classifier.weight.detach().std()) == pytest.approx(0.01, rel=0.15) and (classifier.bias == 0).all()
 
 
+def test_how_searches_ended_is_measured_from_their_records(tmp_path):
+    here = {"profile": "smoke", "root": tmp_path, "progress": False, "optimization__penalty": 10.0}
+    here |= {"optimization__learning_rate": 1.0, "optimization__warm_up": 1, "train_images": 64, "epochs": 9}
+    gone = nascore.run("dso-share", stop__patience=2, **here)
+    stays = nascore.run("dso-full", **(here | {"optimization__penalty": 0.0, "epochs": 3}))
+    table = nascore.measures.endings({"gone": [gone], "stays": [stays]}).set_index("method")
+    assert table.converged.tolist() == [1, 0] and table.left["gone"] == 0
+    assert table.left["stays"] == sum(map(len, stays.genotype.blocks))
+    assert table.scale_steps.tolist() == [each.history.scale_steps.iloc[-1] for each in (gone, stays)]
+    rows = nascore.measures.falling({"gone": [gone], "stays": [stays]})
+    assert rows[rows.method == "stays"].left.tolist() == [100.0] * 3 and rows.left.min() == 0
+    assert rows[rows.epoch == 1].scale_steps.tolist() == [0, 0]
+
+
 def test_a_search_without_split_reports_no_validation():
     assert not any("valid" in name for name in start("dso-share-unsplit", optimization__warm_up=0).run_epoch())
 
