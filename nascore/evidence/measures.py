@@ -14,6 +14,7 @@ from nascore.evidence.findings import Groups, Truth, strongest
 from nascore.evidence.nasbench201 import BENCHMARKS
 from nascore.evidence.tables import _metric
 from nascore.networks.benchmark_cells import BenchmarkCell
+from nascore.networks.blocks import BlockGenotype
 from nascore.records.record import Run
 
 IDLE = ("none", "skip_connect")  # operations without weights that lead nowhere or on as it is
@@ -123,6 +124,32 @@ def _tested(run: Run) -> pd.Series:
     return run.history["test_accuracy"]
 
 
+@checked
+def endings(groups: Groups) -> pd.DataFrame:
+    """Of records of DSO-NAS's searches, how they ended: columns method, seed, run, converged (1 where the record says
+    so, else 0), scale_steps, left (connections of the blocks found), largest (scale in any epoch, no unit), last_epoch
+    (its time, as a share of the first's in which scales learn).
+    """
+    return _rows(groups, _ended)
+
+
+@checked
+def falling(groups: Groups) -> pd.DataFrame:
+    """Of records of DSO-NAS's searches, a row an epoch: columns method, seed, run, epoch, scale_steps so far, left
+    (what would be left of all connections then, in percent).
+    """
+    rows = []
+    for method, runs in groups.items():
+        for run in runs:
+            history = _of_scales(run)
+            left = history["left" if "left" in history else "alive"]
+            table = history[["epoch", "scale_steps"]].assign(left=100 * left / _connections(run))
+            rows.append(table.assign(method=method, seed=run.seed, run=run.name))
+    if not rows:
+        raise ConfigError("there are no runs to measure")
+    return pd.concat(rows, ignore_index=True)[["method", "seed", "run", "epoch", "scale_steps", "left"]]
+
+
 def _rows(groups: Mapping[str, Iterable[Run]], of: Callable[[Run], Mapping[str, float]]) -> pd.DataFrame:
     rows = [
         {"method": method, "seed": run.seed, "run": run.name} | dict(of(run))
@@ -178,4 +205,28 @@ def _searched(run: Run) -> dict[str, float]:
         "single": 100 * float((left == 1).mean()),
         "last_epoch": float(seconds.iloc[-1] / seconds.iloc[0]),
         "seconds": float(run.seconds),
+    }
+
+
+def _of_scales(run: Run) -> pd.DataFrame:
+    if "scale_steps" not in run.history or not isinstance(run.genotype, BlockGenotype):
+        raise ConfigError(f"{run.name} is no record of a search that counts steps of scales: give one of blocks")
+    return run.history
+
+
+def _connections(run: Run) -> int:
+    """How many there were, over all types of blocks."""
+    return len(run.architecture_weights.query("epoch == 0"))
+
+
+def _ended(run: Run) -> dict[str, float]:
+    history = _of_scales(run)
+    assert isinstance(run.genotype, BlockGenotype)  # see `_of_scales`
+    first = history["seconds"][history["scale_steps"] > 0].iloc[0]
+    return {
+        "converged": float(any(note.startswith(("stopped after", "converged")) for note in run.remarks)),
+        "scale_steps": float(history["scale_steps"].iloc[-1]),
+        "left": float(sum(map(len, run.genotype.blocks))),
+        "largest": float(run.architecture_weights["weight"].max()),
+        "last_epoch": float(history["seconds"].iloc[-1] / first),
     }

@@ -269,6 +269,27 @@ def at_equal(
     return _regressed(logs, value, mine, other, claim)
 
 
+@checked
+def levelled(sizes: Iterable[Positive], values: Iterable[Measured], groups: Iterable[str], at: Positive) -> list[float]:
+    """The values as they would be at the size `at`: each moved along the slope of the value by the logarithm of the
+    size, which is one for all groups (least squares, as `at_equal` regresses); without a slope where sizes are equal.
+
+    Raises `ConfigError` for columns of different lengths.
+    """
+    size, value, group = _array(sizes), _array(values), list(groups)
+    if not len(size) == len(value) == len(group):
+        raise ConfigError(f"{len(size)} sizes, {len(value)} values and {len(group)} groups are no columns of one table")
+    logs = np.log(size)
+    within = [np.array([each == name for each in group]) for name in dict.fromkeys(group)]
+    x, y = logs.copy(), value.copy()
+    for rows in within:  # what groups differ by is not the slope's
+        x[rows] -= logs[rows].mean()
+        y[rows] -= value[rows].mean()
+    spread = float((x**2).sum())
+    slope = float((x * y).sum()) / spread if spread > 1e-12 else 0.0
+    return (value - slope * (logs - np.log(at))).tolist()
+
+
 def _regressed(logs: np.ndarray, value: np.ndarray, mine: np.ndarray, other: np.ndarray, claim: Directed) -> Comparison:
     both = mine | other
     if np.ptp(logs[both]) < 1e-9:

@@ -11,7 +11,7 @@ from nascore.base.errors import ConfigError
 from nascore.base.ranges import Amount, Channels, Probability, Stages
 from nascore.networks import operations
 from nascore.networks.auxiliary import AuxiliaryHead, drop_path_by_image
-from nascore.networks.block_stack import BlockStack
+from nascore.networks.block_stack import BlockStack, first_blocks, shortcut
 from nascore.networks.blocks import Block, BlockGenotype
 from nascore.networks.operations import conv_bn
 
@@ -20,11 +20,13 @@ class DerivedBlock(nn.Module):
     """A block of DSO-NAS as its search left it, (N, channels, H, W) -> the same shape: scales are dropped, not kept.
 
     An operation reads the sum of its inputs; the output is a 1x1 convolution, BN and ReLU over the operations that it
-    is connected with, plus the input. A block of which nothing is left is the identity.
+    is connected with, plus the input. A block of which nothing is left is the identity. With `around`, the input goes
+    through a `shortcut` on its way to the output.
     """
 
-    def __init__(self, block: Block, channels: int):
+    def __init__(self, block: Block, channels: int, around: bool = False):
         super().__init__()
+        self.around = shortcut(channels, nn.BatchNorm2d) if around else nn.Identity()
         self.block, names = block, block.operations()
         self.reads = {
             node: [source for source, target in block.kept if target == node] for node in (*names, block.output)
@@ -38,14 +40,16 @@ class DerivedBlock(nn.Module):
 
     def forward(self, x: Tensor, drop: Callable[[Tensor], Tensor] | None = None) -> Tensor:
         if not self.reduce:
-            return x
+            return self.around(x)
         states = {0: x}
         for node, operation in zip(self.block.operations(), self.operations, strict=True):
             terms = [states[source] for source in self.reads[node]]
             states[node] = operation(sum(terms[1:], start=terms[0]))
             if drop is not None:
                 states[node] = drop(states[node])
-        return self.reduce(torch.cat([states[source] for source in self.reads[self.block.output]], dim=1)) + x
+        return self.reduce(
+            torch.cat([states[source] for source in self.reads[self.block.output]], dim=1)
+        ) + self.around(x)
 
 
 @checked
@@ -54,7 +58,9 @@ class BlockNetwork(BlockStack):
 
     `stages` says how many blocks each stage has; a genotype of several blocks needs as many as there are. `auxiliary`
     adds the head after the stage before the last, used in training only; `dropout` drops features before the classifier
-    with that probability. Raises `ConfigError` where genotype and stages do not fit.
+    with that probability. `shortcuts` puts a convolution on the way around each stage's first block, `last_norm` a BN
+    and a ReLU before the classifier, as the authors' code has them. Raises `ConfigError` where genotype and stages do
+    not fit.
     """
 
     block = DerivedBlock
@@ -69,6 +75,8 @@ class BlockNetwork(BlockStack):
         stem: Literal["cifar", "imagenet"] = "cifar",
         auxiliary: bool = False,
         dropout: Probability = 0.0,
+        shortcuts: bool = False,
+        last_norm: bool = False,
     ):
         blocks = list(genotype.cells().values())
         if len(blocks) == 1:
@@ -76,13 +84,14 @@ class BlockNetwork(BlockStack):
         if len(blocks) != sum(stages):
             raise ConfigError(f"the genotype has {len(blocks)} blocks, and stages of {stages} have {sum(stages)}")
         super().__init__(
-            lambda at, width: self.block(blocks[at], width),
+            lambda at, width: self.block(blocks[at], width, shortcuts and at in first_blocks(stages)),
             stages=stages,
             channels=channels,
             classes=classes,
             in_channels=in_channels,
             stem=stem,
             norm=nn.BatchNorm2d,
+            last_norm=last_norm,
         )
         if auxiliary and len(stages) < 2:
             raise ConfigError("an auxiliary head follows the stage before the last, and this network has one stage")
@@ -113,4 +122,4 @@ class BlockNetwork(BlockStack):
         for at, last in enumerate(self.outputs(images, call)):
             if self.training and self.auxiliary is not None and at == self.auxiliary_at:
                 auxiliary = self.auxiliary(last.contiguous())  # as `BlockStack.through`
-        return self.classifier(self.dropout(last.mean(dim=(2, 3)))), auxiliary
+        return self.classifier(self.dropout(self.pooled(last))), auxiliary

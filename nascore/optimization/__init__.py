@@ -21,6 +21,7 @@ from nascore.optimization.budgets import connection_mac as connection_mac
 from nascore.optimization.budgets import cost_of_blocks as cost_of_blocks
 from nascore.optimization.budgets import measured_latency as measured_latency
 from nascore.optimization.budgets import places as places
+from nascore.optimization.gradients import clip_gradients as clip_gradients
 from nascore.optimization.gradients import constant as constant
 from nascore.optimization.gradients import frozen_statistics as frozen_statistics
 from nascore.optimization.gradients import gradients_of as gradients_of

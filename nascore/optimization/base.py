@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from nascore.base.answers import Answer
 from nascore.base.arguments import checked
 from nascore.base.ranges import Finite, Fraction, Momentum, NonNegative, Positive, Rate, Rest
-from nascore.optimization.gradients import constant, frozen_statistics, gradients_of, or_zeros
+from nascore.optimization.gradients import Clip, clip_gradients, constant, frozen_statistics, gradients_of, or_zeros
 from nascore.relaxations.architecture import Architecture
 from nascore.spaces.base import Space
 
@@ -48,6 +48,7 @@ class Problem(Protocol):
     alphas: list[nn.Parameter]
     architecture: Architecture
     space: Space | None  # where its alphas are from, if a search made it
+    image_size: int | None  # pixels a side, of its images, if a search made it
     computed: Mapping[str, Tensor]  # by the last pass, as in `Outcome`
 
     def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -65,11 +66,12 @@ class Optimization(Answer):
     learning_rate: Rate = 3e-4
     betas: tuple[Momentum, Momentum] = (0.5, 0.999)
     weight_decay: NonNegative = 1e-3
-    gradient_clip: Positive | None = None  # the largest norm of alpha's gradient; None: as it comes
+    gradient_clip: Positive | None = None  # the bound of alpha's gradient; None: as it comes
+    clip: Clip = "norm"  # what is bounded, of alpha's gradient and of the weights': the norm, or each element
 
     @abstractmethod
     def start(self, problem: Problem, optimizer: torch.optim.SGD, clip: float) -> "Stepper":
-        """The stepper for `problem`, whose weights `optimizer` updates with gradients clipped to norm `clip`."""
+        """The stepper for `problem`, whose weights `optimizer` updates with gradients clipped to `clip`."""
         raise NotImplementedError
 
 
@@ -102,9 +104,18 @@ class Stepper:
         """What decides, beside the batches, what the next step does: steps of different phases are recorded apart."""
         return 0
 
+    def prepare(self, held_out: bool) -> None:
+        """Do before a step what a recorded step cannot: whatever looks at numbers on the CPU. `held_out`: whether the
+        step will be given held-out images.
+        """
+
     def step(self, train: Batch, valid: Batch | None) -> Step:
         """Update alpha and the weights once; `valid` is None where no images are held out."""
         raise NotImplementedError
+
+    def facts(self) -> dict[str, float]:
+        """Name -> what the record keeps of this stepper after each epoch."""
+        return {}
 
     def step_weights(self, train: Batch) -> Step:
         """Update the weights alone."""
@@ -143,14 +154,14 @@ class Stepper:
     def update_weights(self, gradients: Sequence[Tensor | None]) -> None:
         """Clip and apply; None for the weights of an operation that is not computed: they stay as they are."""
         _set_gradients(self.problem.weights, gradients)
-        nn.utils.clip_grad_norm_(self.problem.weights, self.clip)
+        clip_gradients(self.problem.weights, self.clip, self.settings.clip)
         self.optimizer.step()
 
     def update_architecture(self, gradients: Sequence[Tensor]) -> None:
         """Clip, if the settings say so, and apply."""
         _set_gradients(self.problem.alphas, gradients)
         if self.settings.gradient_clip is not None:
-            nn.utils.clip_grad_norm_(self.problem.alphas, self.settings.gradient_clip)
+            clip_gradients(self.problem.alphas, self.settings.gradient_clip, self.settings.clip)
         self.arch_optimizer.step()
 
     def forget(self) -> None:
@@ -172,6 +183,11 @@ class Stepper:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.optimizer.load_state_dict(state["weights"])
         self.arch_optimizer.load_state_dict(state["alpha"])
+
+
+def scales_of(supernet: nn.Module) -> list[nn.Parameter]:
+    """The scales that a supernet has of its own, beside those of the architecture (`scales`); most have none."""
+    return list(getattr(supernet, "scales", list)())
 
 
 def _set_gradients(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None]) -> None:

@@ -1,6 +1,7 @@
 """Budgets: what a search should be thrifty with, as factors of the penalty on each connection's scale.
 
-DSO-NAS, section 3.4. A budget looks at what is alive in a space of blocks (`nascore.spaces.BlockSpace`).
+DSO-NAS, section 3.4. A budget looks at what is left in a space of blocks (`nascore.spaces.BlockSpace`) at an iteration:
+the connections whose scale is not 0. Costs are those of the images that are searched on.
 """
 
 import statistics
@@ -29,15 +30,18 @@ class Place(NamedTuple):
 
     stage: int
     channels: int
-    pixels: float
+    pixels: int
 
 
 class Budget(Answer):
     """Base of the budgets, and none: all scales have the same penalty."""
 
-    def factors(self, space: BlockSpace, alive: Masks) -> dict[str, Tensor]:
-        """Type of block -> what multiplies the penalty of each of its connections, (connections, 1), on the CPU."""
-        return {kind: torch.ones(mask.shape) for kind, mask in alive.items()}
+    def factors(self, space: BlockSpace, left: Masks, image_size: int | None) -> dict[str, Tensor]:
+        """Type of block -> what multiplies the penalty of each of its connections, (connections, 1), on the CPU.
+
+        `left` says which have a scale other than 0; `image_size` is the side of the images, in pixels.
+        """
+        return {kind: torch.ones(mask.shape) for kind, mask in left.items()}
 
 
 class BudgetOfBlocks(Budget):
@@ -58,22 +62,36 @@ class AdaptiveFlops(BudgetOfBlocks):
 
     count: Literal["true", "authors"] = "true"
 
-    def factors(self, space: BlockSpace, alive: Masks) -> dict[str, Tensor]:
+    def factors(self, space: BlockSpace, left: Masks, image_size: int | None) -> dict[str, Tensor]:
         found = {}
-        for kind, mask in alive.items():
-            now, whole = (self._cost(space, kind, edges) for edges in (_living(space, mask), space.edges()))
+        for kind, mask in left.items():
+            if self.count == "true":
+                here = places(space, kind, _known(image_size))
+                now, whole = (sum(block_flops(space, some, at) for at in here) for some in _kept_and_all(space, mask))
+            else:
+                now, whole = _counted(space, mask), _counted(space, torch.ones_like(mask, dtype=torch.bool))
             found[kind] = torch.full(mask.shape, now / whole)
         return found
 
-    def _cost(self, space: BlockSpace, kind: str, edges: list[Connection]) -> float:
-        if self.count == "true":
-            return sum(block_flops(space, edges, place) for place in places(space, kind))
-        width, outputs = len(space.candidates), sum(target == space.output for _, target in edges)
-        later = {target for _, target in edges if width < target < space.output}
-        convolutions = sum("conv" in _name(space, node) for node in later)
-        if len(edges) == len(space.edges()):  # the whole block, as their code puts it
-            return space.levels * width * 1.5 + 1
-        return 2 + convolutions + outputs + 1
+
+def _kept_and_all(space: BlockSpace, left: Tensor) -> tuple[list[Connection], list[Connection]]:
+    return space.connections(space.connected(left)), space.connections(torch.ones_like(left, dtype=torch.bool))
+
+
+def _counted(space: BlockSpace, left: Tensor) -> float:
+    """As the authors' code counts: convolutions, all of the first level's among them, connections to the output, 1."""
+    kept = [edge for edge, lives in zip(space.edges(), left[:, 0].tolist(), strict=True) if lives]
+    convolutions = {node for node in range(1, space.output) if "conv" in _name(space, node)}
+    first = {node for node in convolutions if node <= len(space.candidates)}
+    read = first | {target for _, target in kept if target in convolutions}
+    return len(read) + sum(target == space.output for _, target in kept) + 1
+
+
+def _known(image_size: int | None) -> int:
+    """The side of the images, or a `ConfigError` where nobody has said it."""
+    if image_size is None:
+        raise ConfigError("what blocks cost depends on the images: give image_size, the pixels of their side")
+    return image_size
 
 
 class CostOfConnections(BudgetOfBlocks):
@@ -83,17 +101,15 @@ class CostOfConnections(BudgetOfBlocks):
     blocks that share their scales it is the mean.
     """
 
-    image_size: Pixels = 32  # pixels a side, of the images
-
     @abstractmethod
     def cost(self, space: BlockSpace, target: int, place: Place) -> float:
         """Of a connection to the node `target`, in any unit."""
         raise NotImplementedError
 
-    def factors(self, space: BlockSpace, alive: Masks) -> dict[str, Tensor]:
+    def factors(self, space: BlockSpace, left: Masks, image_size: int | None) -> dict[str, Tensor]:
         costs = {}
-        for kind in alive:
-            here = places(space, kind, self.image_size)
+        for kind in left:
+            here = places(space, kind, _known(image_size))
             of_edges = [sum(self.cost(space, target, place) for place in here) for _, target in space.edges()]
             costs[kind] = torch.tensor(of_edges)[:, None] / len(here)
         most = max(float(cost.max()) for cost in costs.values())
@@ -108,20 +124,31 @@ class AdaptiveMac(CostOfConnections):
 
 
 class Latency(CostOfConnections):
-    """Measured seconds: beyond the paper, whose section 4.4.1 leaves other budgets to further study.
+    """Measured seconds: not in the paper, whose section 4.4.1 leaves other budgets to further study, but in the
+    authors' public code, which weighs the penalties of ImageNet's connections by latency.
 
     `seconds` has for each stage those of each candidate, and then those of a connection to the output. They are
     measured once, by `measured_latency`, and are part of the settings from then on: so a search stays reproducible.
+    `image_size` is that of the images they were measured at, which must be those that are searched on.
     """
 
     seconds: tuple[tuple[Positive, ...], ...]
+    image_size: Pixels
+
+    def factors(self, space: BlockSpace, left: Masks, image_size: int | None) -> dict[str, Tensor]:
+        if _known(image_size) != self.image_size:
+            raise ConfigError(
+                f"Latency.seconds were measured at images of {self.image_size} pixels and these have {image_size}: "
+                f"measure them anew with measured_latency(space, image_size={image_size})"
+            )
+        return super().factors(space, left, image_size)
 
     def cost(self, space: BlockSpace, target: int, place: Place) -> float:
         width, of_stage = len(space.candidates), self.seconds[place.stage : place.stage + 1]
         if len(self.seconds) != len(space.stages) or any(len(times) != width + 1 for times in of_stage):
             raise ConfigError(
                 f"Latency.seconds must have {width + 1} numbers for each of {len(space.stages)} stages: measure them "
-                "anew with measured_latency(space)"
+                "anew with measured_latency(space, image_size=...)"
             )
         return of_stage[0][width if target == space.output else (target - 1) % width]
 
@@ -132,7 +159,7 @@ def measured_latency(
     *,
     device: str | torch.device = "cpu",
     batch_size: Amount = 64,
-    image_size: Pixels = 32,
+    image_size: Pixels,
     repeats: Amount = 11,
 ) -> Latency:
     """What a forward and backward pass of each operation of a space takes on a device, for a batch of images.
@@ -166,13 +193,14 @@ def _median_time(layer: nn.Module, x: Tensor, repeats: int) -> float:
 
 
 @checked
-def places(space: BlockSpace, kind: str, image_size: Pixels = 32) -> list[Place]:
-    """Where the blocks of a type stand: one, or all of them where they share it."""
+def places(space: BlockSpace, kind: str, image_size: Pixels) -> list[Place]:
+    """Where the blocks of a type stand, for images of so many pixels a side: one, or all where they share it."""
     stages = [stage for stage, blocks in enumerate(space.stages) for _ in range(blocks)]
     if not space.shared:
         stages = [stages[space.cell_types().index(kind)]]
-    first = image_size**2 / (16 if space.stem == "imagenet" else 1)
-    return [Place(stage, space.channels * 2**stage, first / 4**stage) for stage in stages]
+    halved = 2 if space.stem == "imagenet" else 0  # how often before the first stage
+    sides = [-(-image_size // 2 ** (halved + stage)) for stage in range(len(space.stages))]  # each time rounded up
+    return [Place(stage, space.channels * 2**stage, sides[stage] ** 2) for stage in stages]
 
 
 @checked
@@ -186,26 +214,27 @@ def block_flops(space: BlockSpace, edges: list[Connection], place: Place) -> flo
 
 
 @checked
-def block_shares(space: BlockSpace, genotype: BlockGenotype) -> list[float]:
+def block_shares(space: BlockSpace, genotype: BlockGenotype, image_size: Pixels) -> list[float]:
     """Each block's part of the multiply-adds of all blocks, in percent (DSO-NAS, Figure 5(a)); of a space in which each
-    has its own scales.
+    has its own scales, for images of `image_size` pixels a side.
 
     Raises `ConfigError` for blocks of another space.
     """
     kinds = _own_blocks(space, genotype)
-    flops = [block_flops(space, list(kept), places(space, kind)[0]) for kind, kept in kinds]
+    flops = [block_flops(space, list(kept), places(space, kind, image_size)[0]) for kind, kept in kinds]
     return [100 * value / max(sum(flops), 1) for value in flops]
 
 
 @checked
-def cost_of_blocks(space: BlockSpace, genotype: BlockGenotype, budget: CostOfConnections) -> float:
-    """What all operations that are left, and all their connections to the output, cost, in the unit of `budget`.
+def cost_of_blocks(space: BlockSpace, genotype: BlockGenotype, budget: CostOfConnections, image_size: Pixels) -> float:
+    """What all operations that are left, and all their connections to the output, cost, in the unit of `budget`, for
+    images of `image_size` pixels a side.
 
     Raises as `block_shares` does.
     """
     total = 0.0
     for kind, kept in _own_blocks(space, genotype):
-        (place,) = places(space, kind, budget.image_size)
+        (place,) = places(space, kind, image_size)
         targets = sorted({target for _, target in kept if target != space.output})
         targets += [space.output for _, target in kept if target == space.output]
         total += sum(budget.cost(space, target, place) for target in targets)
@@ -236,7 +265,3 @@ def _own_blocks(space: BlockSpace, genotype: BlockGenotype) -> list[tuple[str, t
 
 def _name(space: BlockSpace, node: int) -> str:
     return space.candidates[(node - 1) % len(space.candidates)]
-
-
-def _living(space: BlockSpace, mask: Tensor) -> list[Connection]:
-    return [edge for edge, lives in zip(space.edges(), mask[:, 0].tolist(), strict=True) if lives]

@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
+from nascore.base.ranges import Positive
+
+Clip = Literal["norm", "elementwise"]
 
 
 @checked
@@ -65,3 +69,14 @@ def gradients_of(loss: Tensor, parameters: Sequence[Tensor]) -> list[Tensor]:
 def or_zeros(gradients: Sequence[Tensor | None], parameters: Sequence[Tensor]) -> list[Tensor]:
     """Zeros for a parameter that the loss does not depend on, as for weights of operations that are not computed."""
     return [torch.zeros_like(of) if one is None else one for one, of in zip(gradients, parameters, strict=True)]
+
+
+@checked
+def clip_gradients(parameters: Sequence[Tensor], most: Positive, how: Clip = "norm") -> None:
+    """Bound the gradients that the parameters have, in place: the norm of all of them together, by scaling all alike,
+    or each element, to -`most` at least and `most` at most.
+    """
+    if how == "norm":
+        nn.utils.clip_grad_norm_(parameters, most)
+    else:
+        nn.utils.clip_grad_value_(parameters, most)

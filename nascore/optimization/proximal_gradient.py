@@ -17,6 +17,7 @@ from nascore.base.errors import ConfigError
 from nascore.base.ranges import Finite
 
 Momentum = float | Literal["fista"]
+Points = Literal["clamped", "unclamped"]
 
 
 @checked
@@ -43,8 +44,14 @@ class ProximalGradient(torch.optim.Optimizer):
     """The accelerated proximal gradient method, x_k = S(y_k - lr * grad f(y_k)), y_{k+1} = x_k + m_k (x_k - x_{k-1}).
 
     It starts from x_0 = y_1. S is `soft_threshold` at lr * `penalty`; gradients must be of f alone, without the
-    penalty. The parameters hold y, where the next gradient is taken; what the momentum would carry below 0 becomes 0
-    if `nonnegative`.
+    penalty. The parameters hold y, where the next gradient is taken.
+
+    If `nonnegative`, parameters below 0 become 0, and there are two ways to go on from there. With `momentum_of`
+    "clamped" points S clamps, too, and the momentum is that of its points: the method above for the loss, the penalty
+    and the constraint together. With "unclamped" ones, as DSO-NAS's code has it, equations 6 to 8 are taken as they
+    are, from the clamped lambda: v = S(z) - lambda + m v, lambda = max(0, S(z) + m v). There S(z) and v may be below 0,
+    and v keeps what the clamp took from lambda, so that what has fallen to 0 stays there longer. Where nothing is
+    clamped the two are the same. Unclamped momentum is a number: it has no "fista".
 
     `momentum` is m: 0 for none (ISTA), a number (APG-NAG, DSO-NAS, equations 6 to 8: its v is x_k - x_{k-1}), or
     "fista", (t_k - 1) / t_{k+1} with t_1 = 1, t_{k+1} = (1 + sqrt(1 + 4 t_k^2)) / 2 (Beck and Teboulle 2009).
@@ -59,15 +66,19 @@ class ProximalGradient(torch.optim.Optimizer):
         penalty: Finite | Tensor,
         momentum: Momentum = 0.0,
         nonnegative: bool = False,
+        momentum_of: Points = "clamped",
     ):
         if momentum != "fista" and not (isinstance(momentum, float | int) and 0 <= momentum < 1):
             raise ConfigError(f"momentum must be 'fista', or at least 0 and below 1, not {momentum!r}")
+        if momentum_of == "unclamped" and (momentum == "fista" or not nonnegative):
+            raise ConfigError("momentum_of is 'unclamped' with a number for momentum and nonnegative=True alone")
         groups: list[Any] = [] if isinstance(parameters, Tensor) else list(parameters)
         if not groups:
             raise ConfigError("parameters must be one tensor or more in a list, or groups of them")
         if lr <= 0 or (not isinstance(penalty, Tensor) and penalty < 0):
             raise ConfigError(f"lr must be above 0 and penalty at least 0, not {lr!r} and {penalty!r}")
         defaults = {"lr": lr, "penalty": penalty, "momentum": momentum, "nonnegative": nonnegative}
+        defaults["momentum_of"] = momentum_of
         super().__init__(groups, defaults)
 
     @torch.no_grad()
@@ -80,7 +91,8 @@ class ProximalGradient(torch.optim.Optimizer):
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    self._update(parameter, group)
+                    update = self._update if group["momentum_of"] == "clamped" else self._update_unclamped
+                    update(parameter, group)
         return loss
 
     def _update(self, y: Tensor, group: dict[str, Any]) -> None:
@@ -90,6 +102,13 @@ class ProximalGradient(torch.optim.Optimizer):
         ahead = x + self._momentum(state, group["momentum"]) * (x - before)
         y.copy_(ahead.clamp(min=0.0) if nonnegative else ahead)
         before.copy_(x)  # in place, so that a recorded step finds it
+
+    def _update_unclamped(self, scales: Tensor, group: dict[str, Any]) -> None:
+        lr, momentum = group["lr"], group["momentum"]
+        pulled = soft_threshold(scales - lr * scales.grad, lr * group["penalty"])
+        v = self.state[scales].setdefault("v", torch.zeros_like(scales))
+        v.mul_(momentum).add_(pulled - scales)
+        scales.copy_((pulled + momentum * v).clamp(min=0.0))
 
     @staticmethod
     def _momentum(state: dict[str, Any], momentum: Momentum) -> float:

@@ -8,6 +8,7 @@ from nascore.pruning.importance import Importance as Importance
 from nascore.pruning.indicator import Indicator as Indicator
 from nascore.pruning.indicator import Judge as Judge
 from nascore.pruning.isolated import Isolated as Isolated
+from nascore.pruning.stops import Converged as Converged
 from nascore.pruning.stops import Stop as Stop
 from nascore.pruning.stops import TimeLimit as TimeLimit
 from nascore.pruning.zeros import Zeros as Zeros

@@ -34,7 +34,7 @@ class Seen(NamedTuple):
 class Pruning(Answer):
     """Base of the prunings, and the one of DARTS: nothing is ever dropped."""
 
-    every: Literal["epoch", "step"] = "epoch"  # when to look
+    every: Literal["epoch", "step", "end"] = "epoch"  # when to drop: after each, or once, after the last epoch
 
     def keep(self, seen: Seen) -> Masks:
         """What stays alive, a part of `seen.alive`."""

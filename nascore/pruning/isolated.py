@@ -10,6 +10,9 @@ from nascore.spaces.blocks import BlockSpace
 class Isolated(Zeros):
     """What has the scale exactly 0 is dropped, and then what that isolates: operations that nothing leads to or that
     lead nowhere, with all their connections, until nothing more is isolated (DSO-NAS, section 3.1). In a `BlockSpace`.
+
+    DSO-NAS prunes once, when the scales are learned: with `every` "end" a scale may come back from 0 until then. After
+    each epoch or step what is 0 is dropped for good, and steps get faster as blocks get smaller.
     """
 
     def objection(self, search: Answers) -> str | None:

@@ -222,24 +222,31 @@ def stacked_search(name: str) -> Profiles:
 
 
 def block_search(changes: Changes) -> Profiles:
-    """A search of DSO-NAS's blocks.
+    """A search of DSO-NAS's blocks, until it has converged, but for so many epochs at most.
 
-    One that does not pretrain goes without those epochs; one with fewer steps of the scales an epoch takes as many more
-    epochs, so that all take equally many.
+    One that does not pretrain goes without those epochs. One whose epochs have fewer steps of the scales takes as many
+    more of them, and looks at as many more for convergence, so that all may take equally many steps.
     """
-    small = {"space__stages": (2, 2), "space__channels": 8, "optimization__learning_rate": 0.05}
+    small = {"space__stages": (2, 2), "space__channels": 8, "optimization__learning_rate": 0.1}
     small |= {"learning_rate": 0.05, "final_learning_rate": 0.05}
     sizes = {
-        "smoke": _SMOKE | small | {"space__levels": 2, "space__stages": (1, 1), "space__channels": 4},
+        "smoke": _SMOKE
+        | small
+        | {"space__levels": 2, "space__stages": (1, 1), "space__channels": 4}
+        | {"optimization__learning_rate": 0.05},
         "demo": _DEMO | small | {"batch_size": 30, "optimization__penalty": 0.05},
         "gpu": _GPU | {"space__stages": (3, 3, 3), "space__channels": 24, "final_learning_rate": 0.1},
     }
-    lengths = {"smoke": (2, 3), "demo": (3, 8), "gpu": (20, 40)}  # epochs of pretraining and of the search
+    lengths = {"smoke": (2, 4), "demo": (4, 24), "gpu": (20, 40)}  # epochs of pretraining, and of the search at most
+    weights, scales = changes.get("optimization__ratio", (1, 1))
+    fraction = changes.get("optimization__train_fraction", 0.5)
+    steps = fraction * (1 if fraction == 1 else scales / weights)  # of the scales, to an epoch of all images
     for profile, (before, during) in lengths.items():
-        pretrains = "optimization__warm_up" not in changes
-        weights, scales = changes.get("optimization__ratio", (1, 1))
-        during *= weights // scales
-        sizes[profile] |= {"epochs": during + before * pretrains, "optimization__warm_up": before * pretrains}
+        pretrains = changes.get("optimization__warm_up", before) > 0
+        before, during = round(before * 0.5 / fraction) * pretrains, round(during * 0.5 / steps)
+        sizes[profile] |= {"epochs": before + during, "optimization__warm_up": before}
+        if "stop" not in changes:
+            sizes[profile] |= {"stop__patience": round(5 * 0.5 / steps)}
     return sizes
 
 
@@ -292,7 +299,7 @@ BLOCK_IMAGENET_SEARCH = {
     | {"space__stages": (1, 1, 1, 1), "space__channels": 4, "space__levels": 2},
     "demo": _DOUBLE
     | _TINY_SEARCH
-    | {"train_images": 600, "epochs": 12, "batch_size": 30, "optimization__warm_up": 3, "optimization__penalty": 0.04}
-    | {"space__stages": (1, 1, 2, 1), "space__channels": 8},
-    "gpu": _TINY | {"epochs": 40, "batch_size": 128, "optimization__warm_up": 15, "space__channels": 24},
+    | {"train_images": 600, "epochs": 33, "batch_size": 30, "optimization__warm_up": 3, "optimization__penalty": 0.04}
+    | {"space__stages": (1, 1, 2, 1), "space__channels": 8, "stop__patience": 12},
+    "gpu": _TINY | {"epochs": 60, "batch_size": 128, "optimization__warm_up": 15, "space__channels": 24},
 }

@@ -19,6 +19,7 @@ from nascore.base.processes import check_alone
 from nascore.base.ranges import Finite, Index, NonNegative, Seed
 from nascore.derivation.base import Derivation
 from nascore.networks.genotypes import AnyGenotype
+from nascore.networks.initial import Initialisation, initialise
 from nascore.optimization.base import Batch, Optimization, Step
 from nascore.optimization.gradients import frozen_statistics
 from nascore.optimization.penalties import Penalty
@@ -57,6 +58,7 @@ class SearchSettings(DataSettings, SgdSettings):
     skip_dropout: SkipDropout = SkipDropout()
     alpha_std: NonNegative = 1e-3  # alpha starts as this times a standard normal (Code: darts),
     alpha_mean: Finite = 0.0  # plus this
+    initialisation: Initialisation = "torch"  # of the supernet's weights
 
     def validate(self) -> None:
         super().validate()
@@ -119,11 +121,13 @@ class Search:
         space, draws = settings.space, torch.Generator().manual_seed(own)
         with beginning(settings.precision):
             self.architecture = space.architecture(settings.relaxation, draws, settings.alpha_std, settings.alpha_mean)
-            supernet = space.supernet(self.images.info.channels, self.images.info.classes).to(device)
+            supernet = space.supernet(self.images.info.channels, self.images.info.classes)
+            initialise(supernet, settings.initialisation)
+        supernet.to(device)
         self.architecture.to(device)
         self.problem = self._problem(supernet)
         self.stepper = settings.optimization.start(
-            self.problem, settings.optimizer(supernet.parameters()), settings.gradient_clip
+            self.problem, settings.optimizer(self.problem.weights), settings.gradient_clip
         )
         self.judge = settings.indicator.start(space.shapes())
         self.skips = SkipConnections(supernet, self.generator)
@@ -150,6 +154,7 @@ class Search:
             space=settings.space,
             penalty=settings.penalty,
             costs=costs,
+            image_size=info.image_size,
         )
 
     def _halves(self) -> tuple[Tensor | None, Tensor | None]:
@@ -169,7 +174,8 @@ class Search:
         """Update the weights on every training image once; returns losses in nats and accuracies in percent.
 
         `alive` counts the candidate operations, over all edges of all cell types, that live on, `dropped` those that
-        did not. `skip_dropout` is the epoch's, where the settings have one.
+        did not; `left` those that the pruning would leave now, where it waits for the end. `skip_dropout` is the
+        epoch's, where the settings have one; a stepper may add facts of its own.
         """
         problem, settings, began = self.problem, self.settings, time.perf_counter()
         rate = set_learning_rate(self.stepper.optimizer, settings.learning_rate_at(self.epoch))
@@ -179,6 +185,8 @@ class Search:
         problem.supernet.train()
         each_step, before = settings.pruning.every == "step", self.architecture.living
         for batches in zip(self.train, held_out, strict=False):
+            if not self.resting:
+                self.stepper.prepare(self.valid is not None)
             step = self._step(*batches)
             averages.add(step.train.loss, step.train.correct, step.train.images)
             if not self.resting:
@@ -186,14 +194,27 @@ class Search:
             if each_step:
                 self._prune(self.epoch + 1)
         self._advance(self.epoch + 1)
-        self._prune(self.epoch)
+        if not self._waits:
+            self._prune(self.epoch)
         self.snapshots.append(self._snapshot())
-        alive = self.architecture.living
-        row = {"learning_rate": rate, "alive": alive, "dropped": before - alive}
+        row = {"learning_rate": rate} | self._lives(before)
         row |= {"skip_dropout": dropout} if settings.skip_dropout.rate else {}
-        row |= averages.named("train") | self._validate() | self._priced()
+        row |= averages.named("train") | self._validate() | self._priced() | self.stepper.facts()
+        row |= {"left": _count(settings.pruning.keep(self._seen(self.epoch)))} if self._waits else {}
         self._stop(began)
-        return row
+        if self._waits and self.epoch == self.epochs:
+            self._prune(self.epoch)
+            self.snapshots[-1] = self._snapshot()
+        return row | self._lives(before)
+
+    def _lives(self, before: int) -> dict[str, float]:
+        alive = self.architecture.living
+        return {"alive": alive, "dropped": before - alive}
+
+    @property
+    def _waits(self) -> bool:
+        """Whether nothing is pruned before the end."""
+        return self.settings.pruning.every == "end"
 
     def _priced(self) -> dict[str, float]:
         """What the penalty adds to the loss of the architecture parameters now, if there is one."""
@@ -314,7 +335,8 @@ class Search:
         }
         history = self._history(snapshots or self.snapshots)
         remarks = self.settings.pruning.remarks(self.architecture.alive)
-        remarks = (self.stopped, *remarks) if self.stopped else remarks
+        said = self.stopped or self.settings.stop.remark(self._seen(self.epoch))
+        remarks = (said, *remarks) if said else remarks
         return Result(metrics, genotype=genotype, architecture=history, remarks=remarks)
 
     def trained(self) -> TrainedSupernet | None:
@@ -330,7 +352,7 @@ class Search:
             self.images, torch.Generator(self.device).manual_seed(seed), self._halves()[0]
         )
         parts = (space, self.architecture, supernet.to(self.device), settings, train, self.held_out, self.device)
-        return TrainedSupernet(*parts, torch.Generator().manual_seed(seed))
+        return TrainedSupernet(*parts, torch.Generator().manual_seed(seed), settings.optimization.clip)
 
     def _history(self, snapshots: Sequence[Snapshot]) -> ArchitectureHistory:
         space = self.settings.space
@@ -339,6 +361,10 @@ class Search:
             for kind, columns in snapshots[0].items()
         }
         return ArchitectureHistory(cells, space.edges(), space.operations)
+
+
+def _count(masks: Masks) -> int:
+    return sum(int(mask.sum()) for mask in masks.values())
 
 
 def _seed(*parts: int) -> int:

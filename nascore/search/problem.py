@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nascore.optimization.base import Batch
+from nascore.optimization.base import Batch, scales_of
 from nascore.optimization.penalties import Penalty, Priced
 from nascore.relaxations.architecture import Architecture
 from nascore.spaces.base import Space
@@ -18,7 +18,8 @@ from nascore.training.settings import Precision
 class SearchProblem:
     """The supernet under its architecture: one loss that both kinds of parameters share.
 
-    `costs` are those of `Space.costs`, for penalties that ask for them.
+    `costs` are those of `Space.costs`, for penalties that ask for them; `image_size` is the side of the images, in
+    pixels. What a supernet has of scales beside its architecture's (`scales`) learns as alpha does, not as weights do.
     """
 
     def __init__(
@@ -30,10 +31,14 @@ class SearchProblem:
         space: Space | None = None,
         penalty: Penalty | None = None,
         costs: Mapping[str, Tensor] | None = None,
+        image_size: int | None = None,
     ):
         self.space, self.supernet, self.architecture = space, supernet, architecture
+        self.image_size = image_size
         self.generator, self.precision = generator, precision
-        self.weights, self.alphas = list(supernet.parameters()), architecture.parameters()
+        scales = scales_of(supernet)
+        self.weights = [each for each in supernet.parameters() if not any(each is scale for scale in scales)]
+        self.alphas = [*architecture.parameters(), *scales]
         self.penalising, self.costs = penalty or Penalty(), dict(costs or {})
         self.computed: Mapping[str, Tensor] = architecture.alive
 

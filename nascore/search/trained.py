@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nascore import data
-from nascore.optimization.gradients import frozen_statistics
+from nascore.optimization.gradients import Clip, clip_gradients, frozen_statistics
 from nascore.relaxations.architecture import Architecture
 from nascore.relaxations.base import EdgeWeights
 from nascore.spaces.base import Masks, Space
@@ -30,11 +30,13 @@ class TrainedSupernet:
         held_out: data.AnyBatches | None,
         device: torch.device,
         draws: torch.Generator,
+        clip: Clip = "norm",
     ):
         self.space = space
         self.alive: Masks = architecture.alive
         self._architecture, self._supernet, self._settings = architecture, supernet, settings
         self._train, self._held_out, self._device, self.draws = train, held_out, device, draws
+        self._clip = clip
         with torch.no_grad():
             drawn = architecture.weights(torch.Generator(device))
         self._edges = {kind: weights.edges for kind, weights in drawn.items()}
@@ -65,7 +67,7 @@ class TrainedSupernet:
                 loss = F.cross_entropy(self._logits(images, mixture), labels)
                 self._optimizer.zero_grad()
                 loss.backward()
-                nn.utils.clip_grad_norm_(parameters, self._settings.gradient_clip)
+                clip_gradients(parameters, self._settings.gradient_clip, self._clip)
                 self._optimizer.step()
 
     def _mixture(self, weights: Mapping[str, Tensor]) -> dict[str, EdgeWeights]:

@@ -67,6 +67,12 @@ class Space(Displayed, Answer):
         """
         raise ConfigError(f"a {type(self).__name__} does not say what its operations cost")
 
+    def connected(self, alive: Tensor) -> Tensor:
+        """`alive`, bools (edges, operations) of a cell, without what is isolated; all of it where derivation sees to
+        that.
+        """
+        return alive
+
     @abstractmethod
     def supernet(self, in_channels: int, classes: int) -> nn.Module:
         """The network whose weights all architectures share, freshly initialised from torch's generator."""

@@ -25,6 +25,12 @@ class BlockSpace(Space):
 
     `stages` says how many blocks each stage has. With `shared`, all blocks have the same scales (DSO-NAS-share), else
     each has its own (DSO-NAS-full).
+
+    The authors' code differs from the paper in what follows `stem`. Its operations of the first level read the block's
+    input as it is: their scales are "fixed" at 1, and are neither learned nor pruned, which leaves 124 of 128. Its
+    supernet has a 1x1 convolution around each stage's first block (`shortcuts`), a BN and a ReLU before the classifier
+    (`last_norm`), two scales in each reduction, which are learned and penalised as the others (`reduction_scales`), and
+    BatchNorm with scales of its own (`norm_scales`), which section 4.1 fixes at 1.
     """
 
     if TYPE_CHECKING:  # a checker knows no field that a subclass makes one for the class
@@ -38,6 +44,11 @@ class BlockSpace(Space):
     channels: Channels = 48
     shared: bool = True
     stem: Literal["cifar", "imagenet"] = "cifar"
+    first_level: Literal["scaled", "fixed"] = "scaled"
+    shortcuts: bool = False
+    last_norm: bool = False
+    reduction_scales: bool = False
+    norm_scales: bool = False
 
     def validate(self) -> None:
         chosen = set(self.candidates)
@@ -55,22 +66,37 @@ class BlockSpace(Space):
         return block_types(1 if self.shared else sum(self.stages))
 
     def edges(self) -> list[Connection]:
-        return connections(self.levels, len(self.candidates))
+        """The connections that have a scale."""
+        every = connections(self.levels, len(self.candidates))
+        return [edge for edge in every if edge not in self._fixed()]
+
+    def _fixed(self) -> list[Connection]:
+        """The connections whose scale is 1 for good."""
+        first = range(1, len(self.candidates) + 1)
+        return [(0, node) for node in first] if self.first_level == "fixed" else []
 
     def supernet(self, in_channels: int, classes: int) -> FastBlockSupernet:
         return FastBlockSupernet(self, in_channels, classes)
 
+    def connections(self, alive: Tensor) -> list[Connection]:
+        """The connections that there are where `alive`, bools (connections, 1), are: those and, to the operations that
+        they read, the fixed ones.
+        """
+        living = [edge for edge, lives in zip(self.edges(), alive[:, 0].tolist(), strict=True) if lives]
+        read = {source for source, _ in living}
+        return [*(edge for edge in self._fixed() if edge[1] in read), *living]
+
     def connected(self, alive: Tensor) -> Tensor:
         """`alive`, bools (connections, 1), without those that are isolated."""
-        edges = self.edges()
-        left = set(
-            connected([edge for edge, lives in zip(edges, alive[:, 0].tolist(), strict=True) if lives], self.output)
-        )
-        return torch.tensor([[edge in left] for edge in edges])
+        left = set(connected(self.connections(alive), self.output))
+        return torch.tensor([[edge in left] for edge in self.edges()])
 
     def genotype(self, chosen: Mapping[str, Sequence[Arrow]]) -> BlockGenotype:
-        """See `Space`; what is isolated is left out."""
-        blocks = (connected([arrow[1:] for arrow in chosen[kind]], self.output) for kind in self.cell_types())
+        """See `Space`; what is isolated is left out, and so are fixed connections to what nothing reads."""
+        fixed = self._fixed()
+        blocks = (
+            connected([*fixed, *(arrow[1:] for arrow in chosen[kind])], self.output) for kind in self.cell_types()
+        )
         return BlockGenotype(self.candidates, self.levels, tuple(blocks))
 
     def random(self, generator: torch.Generator, kept: Sequence[int] | None = None) -> BlockGenotype:
@@ -80,13 +106,14 @@ class BlockSpace(Space):
         which comes nearest is taken, the shortest of equals. Raises `ConfigError` for more connections than there are,
         or another number of blocks.
         """
-        edges, kinds = self.edges(), self.cell_types()
-        kept = [len(edges) // 2] * len(kinds) if kept is None else list(kept)
-        if len(kept) != len(kinds) or not all(0 <= count <= len(edges) for count in kept):
-            raise ConfigError(f"kept must be {len(kinds)} numbers from 0 to {len(edges)}, not {kept}")
+        edges, fixed, kinds = self.edges(), self._fixed(), self.cell_types()
+        most = len(edges) + len(fixed)
+        kept = [most // 2] * len(kinds) if kept is None else list(kept)
+        if len(kept) != len(kinds) or not all(0 <= count <= most for count in kept):
+            raise ConfigError(f"kept must be {len(kinds)} numbers from 0 to {most}, not {kept}")
         blocks = []
         for count in kept:
             order = [edges[at] for at in torch.randperm(len(edges), generator=generator).tolist()]
-            beginnings = (connected(order[:most], self.output) for most in range(len(edges) + 1))
+            beginnings = (connected([*fixed, *order[:end]], self.output) for end in range(len(edges) + 1))
             blocks.append(min(beginnings, key=lambda left: abs(len(left) - count)))
         return BlockGenotype(self.candidates, self.levels, tuple(blocks))

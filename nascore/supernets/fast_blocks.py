@@ -15,7 +15,7 @@ from nascore.base.arguments import checked
 from nascore.relaxations.base import EdgeWeights
 from nascore.supernets.double import in_double, pooled
 from nascore.supernets.kernels import Mix, NormShiftActivation, channels_last, depthwise, follow, pointwise, rewritten
-from nascore.supernets.plain_blocks import BlockSupernet, SearchBlock, ShiftNorm
+from nascore.supernets.plain_blocks import BlockSupernet, SearchBlock
 
 
 class _Level(NamedTuple):
@@ -29,9 +29,11 @@ class _Plan(NamedTuple):
     """What is computed of a block: its levels, and the operations that its output reads.
 
     `places` says where the weights of all levels, (nodes, sources) each, and those to the output are among the scales,
-    to which a zero is appended for connections that are not computed.
+    to which a zero is appended for connections that are not computed. `begun` are the operations of the first level
+    that read the input as it is.
     """
 
+    begun: tuple[int, ...]
     levels: tuple[_Level, ...]
     outputs: tuple[int, ...]
     places: Tensor
@@ -46,15 +48,17 @@ class FastSearchBlock(SearchBlock):
         assert weights.active is not None  # `Architecture` fills it in
         plan = self._plan(tuple(weights.active[:, 0].tolist()), x.device)
         states = {0: channels_last(x)}
+        states |= {node: _operation(self.operations[node - 1], states[0]) for node in plan.begun}
         *mixtures, last = self._weights(plan, weights.values[:, 0])
         for (nodes, sources), mixture in zip(plan.levels, mixtures, strict=True):
             inputs = Mix.apply(mixture, *(states[source] for source in sources))
             states |= {node: _operation(self.operations[node - 1], x) for node, x in zip(nodes, inputs, strict=True)}
+        past = states[0] if self.around is None else _operation(self.around, states[0])
         if not plan.outputs:
-            return states[0]
+            return past
         columns = [scale * self._columns(node) for node, scale in zip(plan.outputs, last.unbind(), strict=True)]
         read = torch.cat([states[node] for node in plan.outputs], dim=1)
-        return _shifted(self.norm, pointwise(read, torch.cat(columns, dim=1))) + states[0]
+        return _shifted(self.norm, pointwise(read, torch.cat(columns, dim=1))) + past
 
     def _weights(self, plan: _Plan, scales: Tensor) -> list[Tensor]:
         """The scales as matrices, one for each level, and those of the connections to the output."""
@@ -70,7 +74,8 @@ class FastSearchBlock(SearchBlock):
 
     def _planned_anew(self, active: tuple[bool, ...], device: torch.device) -> _Plan:
         at = {edge: place for place, (edge, lives) in enumerate(zip(self.edges, active, strict=True)) if lives}
-        levels, places, reached = [], [], {0}
+        begun = tuple(self._read_as_is({source for source, _ in at}))
+        levels, places, reached = [], [], {0, *begun}
         for first in range(1, self.output_node, self.width):
             reads = {node: [s for s in reached if (s, node) in at] for node in range(first, first + self.width)}
             nodes = tuple(node for node in reads if reads[node])
@@ -81,7 +86,7 @@ class FastSearchBlock(SearchBlock):
                 reached |= set(nodes)
         outputs = tuple(node for node in sorted(reached) if (node, self.output_node) in at)
         places += [at[node, self.output_node] for node in outputs]
-        return _Plan(tuple(levels), outputs, torch.tensor(places, device=device))
+        return _Plan(begun, tuple(levels), outputs, torch.tensor(places, device=device))
 
 
 @checked
@@ -106,9 +111,9 @@ def _convolved(layer: nn.Conv2d, x: Tensor) -> Tensor:
     return depthwise(x, layer.weight) if in_double(x) or layer.kernel_size == (5, 5) else layer(x)
 
 
-def _shifted(norm: ShiftNorm, x: Tensor) -> Tensor:
+def _shifted(norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
     """The norm of x, and the ReLU after it."""
-    if not rewritten(x, norm):
+    if norm.weight is not None or not rewritten(x, norm):
         return F.relu(norm(x))
     y, mean, variance = NormShiftActivation.apply(x, norm.bias, norm.eps)
     follow(norm, mean, variance)

@@ -136,7 +136,8 @@ class FastDerivedBlock(DerivedBlock):
             read = _summed([Found(states[source], False) for source in self.reads[node]])
             states[node] = _dropped(computed(operation, Read(read, statistics)), operation, drop).x
         read = torch.cat([states[source] for source in self.reads[self.block.output]], dim=1)
-        output = computed(self.reduce, Read(read, statistics)).x + states[0]
+        output = computed(self.reduce, Read(read, statistics)).x
+        output = output + computed(self.around, Read(states[0], statistics)).x
         statistics.follow()
         return output
 

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from nascore.base.arguments import checked
 from nascore.base.ranges import Amount, Channels
 from nascore.networks import operations
-from nascore.networks.block_stack import BlockStack
+from nascore.networks.block_stack import BlockStack, first_blocks, shortcut
 from nascore.relaxations.base import EdgeWeights
 
 
@@ -40,6 +40,21 @@ class BlockLayout(Protocol):
     @property
     def output(self) -> int: ...
 
+    @property
+    def first_level(self) -> Literal["scaled", "fixed"]: ...
+
+    @property
+    def shortcuts(self) -> bool: ...
+
+    @property
+    def last_norm(self) -> bool: ...
+
+    @property
+    def reduction_scales(self) -> bool: ...
+
+    @property
+    def norm_scales(self) -> bool: ...
+
     def edges(self) -> list[tuple[int, int]]: ...
 
     def cell_types(self) -> tuple[str, ...]: ...
@@ -60,19 +75,22 @@ class SearchBlock(nn.Module):
 
     Each operation reads the scaled sum of its inputs (equation 3). The output is a 1x1 convolution, BN and ReLU over
     the scaled operations side by side, plus the input (equation 4). What is not active is not computed, and the 1x1
-    convolution only of the channels that are; where nothing is, the output is the input.
+    convolution only of the channels that are; where nothing is, the output is the input. Where the scales of the first
+    level are fixed, its operations read the input as it is, those that any active connection reads. With `around`, the
+    input goes through a `shortcut` on its way to the output.
     """
 
-    def __init__(self, space: BlockLayout, channels: int):
+    def __init__(self, space: BlockLayout, channels: int, around: bool = False):
         super().__init__()
+        norm = nn.BatchNorm2d if space.norm_scales else ShiftNorm
         self.edges, self.output_node, self.width = space.edges(), space.output, len(space.candidates)
+        self.fixed = space.first_level == "fixed"
         self.operations = nn.ModuleList(
-            operations.build_post_norm(name, channels, ShiftNorm)
-            for _ in range(space.levels)
-            for name in space.candidates
+            operations.build_post_norm(name, channels, norm) for _ in range(space.levels) for name in space.candidates
         )
         self.reduce = nn.Conv2d(channels * len(self.operations), channels, 1, bias=False)
-        self.norm = ShiftNorm(channels)
+        self.norm = norm(channels)
+        self.around = shortcut(channels, norm) if around else None
         self.channels = channels
 
     def forward(self, x: Tensor, weights: EdgeWeights) -> Tensor:
@@ -83,16 +101,23 @@ class SearchBlock(nn.Module):
             if active[at]:
                 reads.setdefault(target, []).append((at, source))
         states = {0: x}
+        for node in self._read_as_is({source for at, (source, _) in enumerate(self.edges) if active[at]}):
+            states[node] = self.operations[node - 1](x)
         for node, operation in enumerate(self.operations, start=1):
             terms = [scales[at] * states[source] for at, source in reads.get(node, ()) if source in states]
             if terms:
                 states[node] = operation(sum(terms[1:], start=terms[0]))
         last = [(at, source) for at, source in reads.get(self.output_node, ()) if source in states]
+        past = x if self.around is None else self.around(x)
         if not last:
-            return x
+            return past
         side_by_side = torch.cat([scales[at] * states[source] for at, source in last], dim=1)
         weight = torch.cat([self._columns(source) for _, source in last], dim=1)
-        return F.relu(self.norm(F.conv2d(side_by_side, weight))) + x
+        return F.relu(self.norm(F.conv2d(side_by_side, weight))) + past
+
+    def _read_as_is(self, sources: set[int]) -> list[int]:
+        """The operations of the first level that are among `sources`, where their scales are fixed."""
+        return [node for node in range(1, self.width + 1) if node in sources] if self.fixed else []
 
     def _columns(self, node: int) -> Tensor:
         """The part of the 1x1 convolution that reads an operation."""
@@ -107,16 +132,22 @@ class BlockSupernet(BlockStack):
 
     def __init__(self, space: BlockLayout, in_channels: Channels, classes: Amount):
         super().__init__(
-            lambda at, channels: self.block(space, channels),
+            lambda at, channels: self.block(space, channels, space.shortcuts and at in first_blocks(space.stages)),
             stages=space.stages,
             channels=space.channels,
             classes=classes,
             in_channels=in_channels,
             stem=space.stem,
-            norm=ShiftNorm,
+            norm=nn.BatchNorm2d if space.norm_scales else ShiftNorm,
+            last_norm=space.last_norm,
+            reduction_scales=space.reduction_scales,
         )
         kinds = space.cell_types()
         self.kinds = kinds * sum(space.stages) if space.shared else kinds
+
+    def scales(self) -> list[nn.Parameter]:
+        """Those of the reductions, (2,) each, which learn as the scales of connections do."""
+        return [each.scales for each in self.reductions.children() if isinstance(each.scales, nn.Parameter)]
 
     def forward(self, images: Tensor, weights: Mapping[str, EdgeWeights]) -> Tensor:
         """(N, in_channels, H, W) and the scales of each type of block -> logits (N, classes)."""

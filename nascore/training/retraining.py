@@ -20,6 +20,7 @@ from nascore.networks.blocks import BlockGenotype
 from nascore.networks.cell_stack import default_reductions
 from nascore.networks.cells import Genotype, Stack
 from nascore.networks.counting import count
+from nascore.networks.initial import Initialisation, initialise
 from nascore.records.record import Result, Run
 from nascore.supernets.fast_networks import FastBenchmarkNetwork, FastBlockNetwork, FastCellNetwork
 from nascore.training.evaluation import Averages, autocast, evaluate, evaluation_batches, set_learning_rate, wide
@@ -47,6 +48,9 @@ class TrainingSettings(DataSettings, SgdSettings):
     drop_path: Probability = 0.0  # probability of being dropped, at the end of a ramp from 0
     dropout: Probability = 0.0  # of a feature before the classifier of a network of blocks, with no ramp
     label_smoothing: Probability = 0.0
+    shortcuts: bool = False  # of a network of blocks: a convolution around each stage's first block,
+    last_norm: bool = False  # and a BN and a ReLU before the classifier
+    initialisation: Initialisation = "torch"
 
     def validate(self) -> None:
         super().validate()
@@ -72,6 +76,11 @@ class TrainingSettings(DataSettings, SgdSettings):
 
     def build(self, info: data.Info) -> nn.Module:
         """The network for images of this kind, freshly initialised from torch's generator."""
+        network = self._build(info)
+        initialise(network, self.initialisation)
+        return network
+
+    def _build(self, info: data.Info) -> nn.Module:
         if self.network != "cells":
             return BASELINES[self.network](info.classes, info.channels, info.image_size)
         if self.genotype is None:
@@ -102,6 +111,8 @@ class TrainingSettings(DataSettings, SgdSettings):
             stem=self.stem,
             auxiliary=self.auxiliary_weight > 0,
             dropout=self.dropout,
+            shortcuts=self.shortcuts,
+            last_norm=self.last_norm,
         )
 
     def start(

@@ -50,7 +50,10 @@ def within(value: Any) -> Iterator[Settings]:
 
 
 _GIVEN = {"dataset": "digits", "batch_size": 8, "epochs": 3, "learning_rate": 0.1, "weight_decay": 0.0}
-EXAMPLES: dict[type[Settings], Settings] = {Latency: Latency(seconds=((1.0,),)), TimeLimit: TimeLimit(seconds=1.0)}
+EXAMPLES: dict[type[Settings], Settings] = {
+    Latency: Latency(seconds=((1.0,),), image_size=8),
+    TimeLimit: TimeLimit(seconds=1.0),
+}
 for recipe in RECIPES.values():
     for settings in within(recipe.at("smoke")):
         EXAMPLES.setdefault(type(settings), settings)

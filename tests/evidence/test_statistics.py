@@ -15,6 +15,7 @@ from nascore.evidence.statistics import (
     equivalent,
     holm,
     image_error,
+    levelled,
     rank_correlation,
 )
 from nascore.evidence.verdicts import FAILS, HOLDS, LEVEL, UNTESTED, UNTOLD, judged
@@ -238,3 +239,15 @@ def test_nothing_is_extrapolated():
             at_equal(sizes, sizes, names, *wrong)
     with pytest.raises(ConfigError, match="6 sizes, 5 values and 6 groups"):
         at_equal(sizes, sizes[1:], names, "b", "a")
+
+
+def test_values_are_levelled_along_the_slope_that_groups_share():
+    """Two lines of slope 2 in the logarithm, 3 apart: at one size each group has one value."""
+    sizes = [1.0, 10.0, 100.0, 10.0, 1000.0]
+    groups = ["a", "a", "a", "b", "b"]
+    values = [2 * np.log(size) + 3 * (group == "b") for size, group in zip(sizes, groups, strict=True)]
+    found = levelled(sizes, values, groups, at=10.0)
+    assert found == pytest.approx([2 * np.log(10)] * 3 + [2 * np.log(10) + 3] * 2)
+    assert levelled([5.0, 5.0], [1.0, 2.0], ["a", "b"], at=7.0) == [1.0, 2.0]
+    with pytest.raises(ConfigError, match="no columns of one table"):
+        levelled([1.0], [1.0, 2.0], ["a"], at=1.0)

@@ -233,3 +233,14 @@ def test_what_cannot_be_drawn_is_an_error():
         draw(xscale="log")
     with pytest.raises(ConfigError, match="the keys x, y and label, this one has x, y"):
         draw(reference={"x": 1, "y": 2})
+
+
+def test_groups_look_the_same_in_several_figures():
+    table = kept(GROUPS[1:3])
+    axes = figures.draw_tradeoff(table, "nodes_kept", "test_accuracy", groups=GROUPS)
+    whole = figures.draw_tradeoff(kept(), "nodes_kept", "test_accuracy")
+    for name in GROUPS[1:3]:
+        one, other = (drawn(ax, f"points {name}")[0] for ax in (axes, whole))
+        assert (one.get_color(), one.get_marker()) == (other.get_color(), other.get_marker())
+    with pytest.raises(ConfigError, match="not among"):
+        figures.draw_tradeoff(table, "nodes_kept", "test_accuracy", groups=GROUPS[:2])

@@ -194,6 +194,24 @@ def test_a_single_level_step_is_one_backward_pass_for_both():
         torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
 
 
+def test_each_element_may_be_clipped_in_both_kinds_of_step():
+    made, (train, valid), optimizer = problem()
+    twin, _, sgd = problem()
+    adam = torch.optim.Adam(twin.alphas, 3e-4, (0.5, 0.999), weight_decay=1e-3)
+    sides = ((twin.alphas, valid, adam), (twin.weights, train, sgd))
+    # so that half of the elements are too large
+    found = [torch.autograd.grad(twin.loss(batch)[0], parameters) for parameters, batch, _ in sides]
+    bounds = [float(torch.cat([each.abs().flatten() for each in gradients]).median()) for gradients in found]
+    Bilevel(clip="elementwise", gradient_clip=bounds[0]).start(made, optimizer, clip=bounds[1]).step(train, valid)
+    for (parameters, batch, step), most in zip(sides, bounds, strict=True):
+        twin.loss(batch)[0].backward(inputs=parameters)
+        for each in parameters:
+            each.grad = each.grad.clamp(-most, most)
+        step.step()
+    for ours, theirs in zip((*made.alphas, *made.weights), (*twin.alphas, *twin.weights), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
+
+
 def test_frozen_statistics_come_back_after_an_error():
     norm = nn.BatchNorm2d(2)
     with pytest.raises(KeyError), frozen_statistics(norm):

@@ -79,6 +79,45 @@ def test_a_constant_momentum_is_apg_nag_as_dso_nas_writes_it(generator):
         assert torch.allclose(ours.detach(), theirs, atol=1e-12)
 
 
+def stepped(scales, gradients, **settings):
+    """What scales are after each step of rate 1/2 with a penalty of 1 and a momentum of 1/2; numbers are exact."""
+    x, after = torch.nn.Parameter(torch.tensor(scales)), []
+    optimizer = ProximalGradient([x], 0.5, 1.0, momentum=0.5, nonnegative=True, **settings)
+    for gradient in gradients:
+        x.grad = torch.tensor(gradient)
+        optimizer.step()
+        after.append(x.tolist())
+    return after
+
+
+def test_momentum_of_clamped_and_of_unclamped_points_by_hand():
+    """Three scales: one far from 0, one that falls to it and is called back, one that stays.
+
+    The second, unclamped: S(1 - 2) = -0.5, v = -0.5 - 1 = -1.5, 0; then S(0 + 1) = 0.5, v = 0.5 - 0 - 0.75 = -0.25,
+    0.5 - 0.125. Clamped: S = 0, 0 - 1 / 2 clamped; then S = 0.5 and 0.5 + 0.25.
+    """
+    scales, gradients = [4.0, 1.0, 0.5], [[0.0, 4.0, 0.0], [0.0, -2.0, 0.0]]
+    assert stepped(scales, gradients, momentum_of="unclamped") == [[3.25, 0.0, 0.0], [2.375, 0.375, 0.0]]
+    assert stepped(scales, gradients) == [[3.25, 0.0, 0.0], [2.375, 0.75, 0.0]]
+
+
+def test_the_two_are_one_where_nothing_is_clamped(generator):
+    gradients = (0.1 * torch.randn(20, 5, generator=generator) - 0.9).tolist()
+    one, other = (stepped([9.0] * 5, gradients, momentum_of=points) for points in ("clamped", "unclamped"))
+    assert min(map(min, one)) > 0
+    torch.testing.assert_close(torch.tensor(one), torch.tensor(other))
+
+
+def test_unclamped_momentum_brings_fewer_scales_back(generator):
+    """Of many scales with noisy gradients around their penalty."""
+    gradients = (torch.randn(60, 500, generator=generator) - 0.5).tolist()
+    alive, revived = {}, {}
+    for points in ("clamped", "unclamped"):
+        zero = torch.tensor(stepped([1.0] * 500, gradients, momentum_of=points)) == 0
+        alive[points], revived[points] = int((~zero[-1]).sum()), int((zero[:-1] & ~zero[1:]).sum())
+    assert revived["unclamped"] < revived["clamped"] and alive["unclamped"] < alive["clamped"]
+
+
 def test_a_restart_forgets_the_momentum_and_a_state_goes_on(generator):
     def fresh(x):
         return ProximalGradient([x], 0.1, 0.01, momentum="fista")
@@ -118,3 +157,9 @@ def test_penalties_by_element_and_parameters_without_gradient():
 def test_numbers_out_of_range_are_told(wrong):
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         ProximalGradient([torch.nn.Parameter(torch.ones(1))], **({"lr": 0.1, "penalty": 0.1} | wrong))
+
+
+@pytest.mark.parametrize("wrong", [{"momentum": "fista", "nonnegative": True}, {"momentum": 0.5}])
+def test_unclamped_momentum_needs_a_number_and_a_clamp(wrong):
+    with pytest.raises(ConfigError, match="momentum_of"):
+        ProximalGradient([torch.nn.Parameter(torch.ones(1))], 0.1, 0.1, momentum_of="unclamped", **wrong)

@@ -165,6 +165,74 @@ def test_batchnorm_has_no_scale_of_its_own():
     assert {id(module.bias) for module in norms} <= {id(parameter) for parameter in supernet.parameters()}
 
 
+def weights(supernet):
+    """How many there are, scales of connections and reductions aside."""
+    return sum(each.numel() for each in supernet.parameters()) - sum(each.numel() for each in supernet.scales())
+
+
+def test_a_block_with_a_fixed_first_level_and_a_shortcut_by_hand():
+    torch.manual_seed(0)
+    space = override(SMALL, first_level="fixed", shortcuts=True)
+    block = space.supernet(3, 10).blocks[0]
+    assert space.edges() == [edge for edge in SMALL.edges() if edge not in {(0, 1), (0, 2)}]
+    scales, x = torch.rand(len(space.edges()), 1), torch.randn(2, 4, 6, 6)
+    s = {edge: float(scale) for edge, scale in zip(space.edges(), scales[:, 0], strict=True)}
+    first, second, third, fourth = block.operations
+    h1, h2 = first(x), second(x)
+    h3 = third(s[0, 3] * x + s[1, 3] * h1 + s[2, 3] * h2)
+    h4 = fourth(s[0, 4] * x + s[1, 4] * h1 + s[2, 4] * h2)
+    side = torch.cat([s[1, 5] * h1, s[2, 5] * h2, s[3, 5] * h3, s[4, 5] * h4], dim=1)
+    convolution, norm, _ = block.around
+    expected = torch.relu(block.norm(block.reduce(side))) + torch.relu(norm(convolution(x)))
+    assert torch.allclose(block(x, weights_of(space, scales)["block"]), expected, atol=1e-5)
+    nothing = torch.zeros(len(space.edges()), 1, dtype=torch.bool)
+    left = block(x, weights_of(space, alive=nothing)["block"])
+    assert torch.allclose(left, torch.relu(norm(convolution(x))), atol=1e-5)
+
+
+def test_a_fixed_first_level_has_124_scales_and_is_in_genotypes():
+    space = BlockSpace(first_level="fixed")
+    assert space.shapes() == {"block": (124, 1)}
+    small = override(SMALL, first_level="fixed")
+    found = small.genotype({"block": [("scale", 1, 5), ("scale", 2, 3)]})
+    assert found.blocks == (((0, 1), (1, 5)),)  # 3 leads nowhere, so that nothing reads 2
+    mask = torch.tensor([[edge in {(1, 5), (2, 3)}] for edge in small.edges()])
+    assert small.connected(mask)[:, 0].tolist() == [edge == (1, 5) for edge in small.edges()]
+    drawn = space.random(torch.Generator().manual_seed(0), [60])
+    assert abs(len(drawn.blocks[0]) - 60) <= 8 and connected(drawn.blocks[0], space.output) == drawn.blocks[0]
+    assert sum(len(each) for each in space.random(torch.Generator(), [128]).blocks) == 128
+
+
+def test_reductions_with_scales_by_hand_and_the_last_norm():
+    torch.manual_seed(0)
+    supernet = override(SMALL, reduction_scales=True, last_norm=True).supernet(3, 10).eval()
+    reduction, x = supernet.reductions[0], torch.randn(2, 4, 6, 6)
+    with torch.no_grad():
+        reduction.scales.copy_(torch.tensor([0.25, 2.0]))
+        first, second = reduction.paths
+        assert torch.allclose(reduction(x), 0.25 * first(x) + 2 * second(x))
+        norm, _ = supernet.last
+        norm.bias.fill_(0.5)
+        y = torch.randn(2, 8, 3, 3)
+        expected = supernet.classifier(torch.relu(y / (1 + norm.eps) ** 0.5 + 0.5).mean(dim=(2, 3)))
+        assert torch.allclose(supernet.classify(y), expected, atol=1e-6)
+
+
+def test_the_authors_supernet_is_an_option():
+    """Their CIFAR network has 10,031,002 weights, the printed one 9,935,242: three shortcuts, a BN before the
+    classifier, and a scale for each of BatchNorm's channels make the difference. Scales are no weights.
+    """
+    printed = BlockSpace().supernet(3, 10)
+    assert weights(printed) == 9_935_242
+    space = BlockSpace(shortcuts=True, last_norm=True, reduction_scales=True)
+    theirs = space.supernet(3, 10)
+    shortcuts, last = sum(c * c + c for c in (48, 96, 192)), 192
+    assert weights(theirs) == 9_935_242 + shortcuts + last
+    scaled = override(space, norm_scales=True).supernet(3, 10)
+    assert weights(scaled) == 10_031_002
+    assert [scale.tolist() for scale in scaled.scales()] == [[1, 1], [1, 1]] and not printed.scales()
+
+
 # -- budgets ----------------------------------------------------------------------------------------------------------
 
 
@@ -181,30 +249,30 @@ def test_costs_of_found_blocks_by_hand():
     found = BlockGenotype(space.candidates, 2, (((0, 1), (1, 5)), ((0, 2), (2, 5))))
     first, second = 1024 * (9 * 4 + 4 * 4 + 4 * 4), 256 * 8 * 8  # the second has its output alone to compute
     whole = first + second
-    assert block_shares(space, found) == pytest.approx([100 * first / whole, 100 * second / whole])
+    assert block_shares(space, found, 32) == pytest.approx([100 * first / whole, 100 * second / whole])
     maps = [2 * 1024 * 4, 2 * 256 * 8]
     memory = (2 * maps[0] + 9 * 4 + 4 * 4) + (maps[0] + 4) + maps[1] + (maps[1] + 8)
-    assert cost_of_blocks(space, found, AdaptiveMac()) == memory
-    assert cost_of_blocks(space, found, AdaptiveMac(image_size=16)) < memory
+    assert cost_of_blocks(space, found, AdaptiveMac(), 32) == memory
+    assert cost_of_blocks(space, found, AdaptiveMac(), 16) < memory
     empty = BlockGenotype(space.candidates, 2, ((), ()))
-    assert block_shares(space, empty) == [0, 0] and cost_of_blocks(space, empty, AdaptiveMac()) == 0
+    assert block_shares(space, empty, 32) == [0, 0] and cost_of_blocks(space, empty, AdaptiveMac(), 32) == 0
     for other in (override(space, shared=True), override(space, levels=3), override(space, stages=(1, 2))):
         with pytest.raises(ConfigError, match="block by block"):
-            block_shares(other, found)
+            block_shares(other, found, 32)
 
 
 def test_budgets_by_hand():
     space = BlockSpace(levels=2, candidates=("sep_conv_3x3", "max_pool_3x3"), stages=(1, 1), channels=4, shared=False)
     left = torch.tensor([[edge in {(0, 1), (1, 5)}] for edge in space.edges()])
     alive = {"block1": left, "block2": torch.ones_like(left)}
-    assert all((factor == 1).all() for factor in Budget().factors(space, alive).values())
-    flops = AdaptiveFlops().factors(space, alive)
+    assert all((factor == 1).all() for factor in Budget().factors(space, alive, None).values())
+    flops = AdaptiveFlops().factors(space, alive, 32)
     convolution, output = 9 * 4 + 16, 16  # per pixel
     assert flops["block1"][0, 0] == pytest.approx((convolution + output) / (2 * convolution + 4 * output))
     assert (flops["block2"] == 1).all()
-    counted = AdaptiveFlops(count="authors").factors(space, alive)
-    assert counted["block1"][0, 0] == pytest.approx((2 + 0 + 1 + 1) / (4 + 2 + 1)) and (counted["block2"] == 1).all()
-    mac = AdaptiveMac().factors(space, alive)
+    counted = AdaptiveFlops(count="authors").factors(space, alive, 32)
+    assert counted["block1"][0, 0] == pytest.approx((1 + 0 + 1 + 1) / (2 + 4 + 1)) and (counted["block2"] == 1).all()
+    mac = AdaptiveMac().factors(space, alive, 32)
     assert max(float(factor.max()) for factor in mac.values()) == 1
     assert mac["block1"][space.edges().index((0, 2))] < mac["block1"][space.edges().index((0, 1))]
 
@@ -212,15 +280,17 @@ def test_budgets_by_hand():
 def test_measured_latency_is_a_value_that_penalises_what_is_slow():
     space = BlockSpace(levels=1, candidates=("sep_conv_5x5", "max_pool_3x3"), stages=(1, 1), channels=8, shared=False)
     alive = {kind: torch.ones(len(space.edges()), 1, dtype=torch.bool) for kind in space.cell_types()}
-    given = Latency(seconds=((4.0, 1.0, 2.0), (2.0, 0.5, 1.0)))
-    factors = given.factors(space, alive)
+    given = Latency(seconds=((4.0, 1.0, 2.0), (2.0, 0.5, 1.0)), image_size=16)
+    factors = given.factors(space, alive, 16)
     assert space.edges() == [(0, 1), (0, 2), (1, 3), (2, 3)]
     assert factors["block1"][:, 0].tolist() == [1, 0.25, 0.5, 0.5] and factors["block2"][0, 0] == 0.5
     measured = measured_latency(space, batch_size=4, image_size=16, repeats=3)
     assert all(seconds > 0 for times in measured.seconds for seconds in times)
     assert from_dict(to_dict(measured)) == measured
     with pytest.raises(ConfigError, match="measure them anew"):
-        Latency(seconds=((1.0, 1.0, 1.0),)).factors(space, alive)
+        Latency(seconds=((1.0, 1.0, 1.0),), image_size=16).factors(space, alive, 16)
+    with pytest.raises(ConfigError, match="16 pixels and these have 8"):
+        given.factors(space, alive, 8)
 
 
 # -- the search -------------------------------------------------------------------------------------------------------
@@ -289,6 +359,122 @@ def test_penalties_that_prune_all_or_nothing(penalty, left):
     assert result.remarks[0].startswith("everything was pruned" if left == "none" else "nothing was pruned")
     network = BlockNetwork(result.genotype, stages=(1, 1), channels=4, in_channels=1)
     assert network(torch.randn(2, 1, 8, 8)).shape == (2, 10)
+
+
+def test_scales_of_reductions_learn_with_the_others_and_not_as_weights():
+    search = start(space__reduction_scales=True, optimization__warm_up=0, optimization__penalty=0.5)
+    (scale,) = search.problem.supernet.scales()
+    assert scale is search.problem.alphas[-1] and not any(scale is each for each in search.problem.weights)
+    own = [group for group in search.stepper.arch_optimizer.param_groups if group["params"][0] is scale]
+    assert own[0]["penalty"].eq(0.5).all()
+    before = scale.detach().clone()
+    search.stepper.step_weights(next(iter(search.train)))
+    assert torch.equal(scale, before)
+    search.run_epoch()
+    assert (scale < before).all()
+
+
+def test_pruning_at_the_end_lets_scales_come_back():
+    """Until then what is 0 is computed and counted; then it goes, in the record, too."""
+    search = start(epochs=3, optimization__warm_up=0, pruning__every="end")
+    rows, edges = [], len(search.settings.space.edges())
+    for epoch in range(3):
+        if epoch == 1:  # all but one way
+            kept = [edge in {(0, 1), (1, search.settings.space.output)} for edge in search.settings.space.edges()]
+            search.architecture.alpha["block"].data.mul_(torch.tensor(kept)[:, None])
+        rows.append(search.run_epoch())
+    assert [row["alive"] for row in rows[:2]] == [edges, edges] and rows[-1]["alive"] == rows[-1]["left"]
+    assert 2 <= rows[1]["left"] < edges  # some are back
+    assert rows[-1]["alive"] + rows[-1]["dropped"] == edges
+    (kept,) = search.result().genotype.blocks
+    assert len(kept) == rows[-1]["alive"] == int(search.snapshots[-1]["block"]["weight"].isfinite().sum())
+
+
+def test_factors_follow_the_scales_at_each_iteration():
+    """Equation 9: the multiply-adds of what has a scale other than 0 now, though nothing is pruned yet."""
+    search = start("dso-full", optimization__penalty=0.5, optimization__warm_up=0)
+    stepper, kinds = search.stepper, list(search.architecture.alpha)
+    stepper.prepare(True)
+    groups = stepper.arch_optimizer.param_groups
+    assert all((group["penalty"] == 0.5).all() for group in groups)
+    search.architecture.alpha[kinds[0]].data[::2] = 0.0
+    stepper.prepare(True)
+    left = {kind: alpha.detach() != 0 for kind, alpha in search.architecture.alpha.items()}
+    expected = AdaptiveFlops().factors(search.settings.space, left, 8)
+    assert 0 < float(expected[kinds[0]][0]) < 1
+    for kind, group in zip(kinds, groups, strict=True):
+        torch.testing.assert_close(group["penalty"], 0.5 * expected[kind].to(group["penalty"].dtype))
+    assert search.architecture.living == sum(map(len, left.values()))
+    search.architecture.alpha[kinds[0]].data.fill_(1.0)  # back again
+    stepper.prepare(True)
+    assert (groups[0]["penalty"] == 0.5).all()
+
+
+def test_costs_are_those_of_the_images_that_are_searched_on():
+    for size, changes in ((8, {}), (16, {"image_size": 16})):
+        search = start("dso-full-mac", optimization__penalty=1.0, train_images=40, **changes)
+        space, here = search.settings.space, search.stepper.arch_optimizer.param_groups
+        alive = search.architecture.alive
+        expected = AdaptiveMac().factors(space, alive, size)
+        for group, factor in zip(here, expected.values(), strict=True):
+            torch.testing.assert_close(group["penalty"], factor.to(group["penalty"].dtype))
+        other = AdaptiveMac().factors(space, alive, 32)
+        assert any(not torch.equal(expected[kind], other[kind]) for kind in expected)
+    with pytest.raises(ConfigError, match="image_size"):
+        AdaptiveMac().factors(space, alive, None)
+
+
+@pytest.mark.parametrize("profile", ["smoke", "demo", "gpu", "paper"])
+@pytest.mark.parametrize("space", ["share", "full"])
+def test_all_searches_of_the_ablation_may_take_as_many_steps_of_the_scales(space, profile):
+    """Counted of what a search does: batches of its scales' images, every so many steps of the weights."""
+
+    def steps(name):
+        at = find(name).at(profile)
+        images = at.train_images or 50_000
+        weights, scales = at.optimization.ratio
+        batches = images * at.optimization.train_fraction / at.batch_size
+        every = 1 if at.optimization.train_fraction == 1 else scales / weights
+        return (at.epochs - at.optimization.warm_up) * batches * every
+
+    usual = steps(f"dso-{space}")
+    for change in ("unpretrained", "4-to-1", "unsplit"):
+        assert steps(f"dso-{space}-{change}") == pytest.approx(usual, rel=0.01)
+
+
+@pytest.mark.parametrize("name", ["dso-share", "dso-share-4-to-1", "dso-full-4-to-1", "dso-imagenet"])
+def test_the_ratio_is_of_images_as_well(name):
+    for profile in ("smoke", "demo", "gpu", "paper"):
+        optimization = find(name).at(profile).optimization
+        weights, scales = optimization.ratio
+        assert optimization.train_fraction == pytest.approx(weights / (weights + scales))
+
+
+def test_weights_start_as_section_41_prescribes():
+    """Normal, of variance 2 / (kernel area * outputs), and of 0.01 in the classifier (Huang and Wang's, both codes)."""
+    search = start(space__channels=32, space__stages=(1, 1))
+    assert search.settings.initialisation == "kaiming"
+    for module in search.problem.supernet.modules():
+        if isinstance(module, torch.nn.Conv2d) and module.weight.numel() > 400:
+            _, _, height, width = module.weight.shape
+            expected = (2 / (height * width * module.out_channels)) ** 0.5
+            assert float(module.weight.detach().std()) == pytest.approx(expected, rel=0.15)
+    classifier = search.problem.supernet.classifier
+    assert float(classifier.weight.detach().std()) == pytest.approx(0.01, rel=0.15) and (classifier.bias == 0).all()
+
+
+def test_how_searches_ended_is_measured_from_their_records(tmp_path):
+    here = {"profile": "smoke", "root": tmp_path, "progress": False, "optimization__penalty": 10.0}
+    here |= {"optimization__learning_rate": 1.0, "optimization__warm_up": 1, "train_images": 64, "epochs": 9}
+    gone = nascore.run("dso-share", stop__patience=2, **here)
+    stays = nascore.run("dso-full", **(here | {"optimization__penalty": 0.0, "epochs": 3}))
+    table = nascore.measures.endings({"gone": [gone], "stays": [stays]}).set_index("method")
+    assert table.converged.tolist() == [1, 0] and table.left["gone"] == 0
+    assert table.left["stays"] == sum(map(len, stays.genotype.blocks))
+    assert table.scale_steps.tolist() == [each.history.scale_steps.iloc[-1] for each in (gone, stays)]
+    rows = nascore.measures.falling({"gone": [gone], "stays": [stays]})
+    assert rows[rows.method == "stays"].left.tolist() == [100.0] * 3 and rows.left.min() == 0
+    assert rows[rows.epoch == 1].scale_steps.tolist() == [0, 0]
 
 
 def test_a_search_without_split_reports_no_validation():

@@ -142,9 +142,13 @@ def test_the_same_for_nas_bench_201(cells, names, size, alive, one, training, se
     size=st.tuples(st.integers(8, 13), st.integers(8, 13)),
     alive=st.sampled_from([0.1, 0.4, 1.0]),
     training=st.booleans(),
+    options=st.fixed_dictionaries(
+        {name: st.booleans() for name in ("shortcuts", "last_norm", "reduction_scales", "norm_scales")}
+        | {"first_level": st.sampled_from(["scaled", "fixed"])}
+    ),
     seed=st.integers(0, 1000),
 )
-def test_the_same_for_blocks(levels, stages, names, shared, stem, size, alive, training, seed):
+def test_the_same_for_blocks(levels, stages, names, shared, stem, size, alive, training, options, seed):
     space = BlockSpace(
         levels=levels,
         stages=tuple(stages),
@@ -152,6 +156,7 @@ def test_the_same_for_blocks(levels, stages, names, shared, stem, size, alive, t
         shared=shared,
         stem=stem,
         channels=2,
+        **options,
     )
     check(space, size, seed, alive=alive, one=False, training=training)
 

@@ -47,12 +47,14 @@ def draw_tradeoff(
     reference: Mapping[str, Any] | None = None,
     connect: bool = False,
     xscale: str = "linear",
+    groups: Sequence[str] = (),
     width: Inches = COLUMN,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw column `y` (what is got) against column `x` (what is paid): a point for each row of `table`.
 
-    Groups are the values of `by`, up to seven, in the table's order; each has its colour and marker. `connect` joins
+    Groups are the values of `by`, up to seven, in the table's order; each has its colour and marker, by its place among
+    `groups` where these are given, so that it looks the same in several figures. `connect` joins
     the means of a group's points at equal `x` by a thin line (several seeds at one setting). `reference` has the keys
     x, y and label: a star at (x, y), and a dotted line at y with the label beside it, or in the legend if it finds no
     room. `xscale` is linear or log; `xlabel` and `ylabel` are those of `metric_label` unless given. Points that
@@ -62,6 +64,7 @@ def draw_tradeoff(
     for.
     """
     points = _checked(table, (x, y, by), reference, xscale)
+    looks = _looks(points["group"].unique().tolist(), groups)
     with style():
         own, ax = ax is None, ax or plt.subplots(figsize=(width, _HIGH))[1]
         labels = [metric_label(name) if label is None else label for name, label in ((x, xlabel), (y, ylabel))]
@@ -69,8 +72,8 @@ def draw_tradeoff(
         ax.margins(0.06)
         ax.grid(True)
         handles = [
-            _draw_group(ax, rows, str(name), at, connect)
-            for at, (name, rows) in enumerate(points.groupby("group", sort=False))
+            _draw_group(ax, rows, str(name), looks.index(str(name)), connect)
+            for name, rows in points.groupby("group", sort=False)
         ]
         star = [_draw_reference(ax, **reference)] if reference else []
         ends = pd.concat([points[["x", "y"]], *(pd.DataFrame(each.get_xydata(), columns=["x", "y"]) for each in star)])
@@ -83,6 +86,15 @@ def draw_tradeoff(
             handles += [] if written else star
         _write_legend(ax, handles, taken, own)
     return ax
+
+
+def _looks(drawn: Sequence[str], groups: Sequence[str]) -> list[str]:
+    """The groups in the order of their looks."""
+    if groups and (unknown := [name for name in drawn if name not in groups]):
+        raise ConfigError(f"group {unknown[0]!r} is drawn and not among `groups`, {', '.join(groups)}")
+    if len(groups) > len(_MARKERS):
+        raise ConfigError(f"{len(groups)} groups do not stay apart: give up to {len(_MARKERS)}")
+    return list(groups or drawn)
 
 
 def _checked(
