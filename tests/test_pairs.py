@@ -15,7 +15,7 @@ from nascore.base.config import override
 from nascore.base.errors import ConfigError
 from nascore.derivation import EveryEdge, StrongestEdges, StrongestGroups, StrongestPairs
 from nascore.optimization import Bilevel, Penalty, Price, Proximal, SingleLevel
-from nascore.pruning import Gradual, Importance, Indicator, Isolated, Pruning, Stop, TimeLimit, Zeros
+from nascore.pruning import Converged, Gradual, Importance, Indicator, Isolated, Pruning, Stop, TimeLimit, Zeros
 from nascore.recipes import find
 from nascore.recipes.related.darts_minus import AuxiliarySkip
 from nascore.recipes.related.darts_plus import TooManySkips
@@ -57,7 +57,12 @@ QUESTIONS = {
         "Isolated": Isolated(),
         "Gradual": Gradual(interval=1, warm_up=0),
     },
-    "stop": {"Stop": Stop(), "TimeLimit": TimeLimit(seconds=1e-3), "TooManySkips": TooManySkips(skips=1)},
+    "stop": {
+        "Stop": Stop(),
+        "Converged": Converged(patience=9),
+        "TimeLimit": TimeLimit(seconds=1e-3),
+        "TooManySkips": TooManySkips(skips=1),
+    },
     "indicator": {"Indicator": Indicator(), "Importance": Importance()},
     "derivation": {
         "StrongestEdges": StrongestEdges(skip_limit=1),

@@ -44,7 +44,10 @@ NODES |= {"gradient_clip": 1e3}
 # pruned half way, with a step of the scales owed at each epoch's end
 SCALES = {"epochs": 5, "train_images": 150, "optimization__warm_up": 1, "optimization__penalty": 0.08}
 SCALES |= {"optimization__learning_rate": 1.0, "optimization__momentum": 0.5, "optimization__ratio": (2, 1)}
-SCALES |= {"batch_size": 25}
+SCALES |= {"batch_size": 25, "pruning__every": "epoch"}
+# pruned at the end, scales of reductions learning with the others
+CODED = {"epochs": 5, "train_images": 120, "optimization__warm_up": 1, "optimization__penalty": 0.05}
+CODED |= {"optimization__learning_rate": 1.0, "pruning__every": "end"}
 BLOCKS = {"epochs": 5, "genotype": BlockGenotype(("sep_conv_3x3",), 1, (((0, 1), (1, 2)),)), "drop_path": 0.3}
 BLOCKS |= {"dropout": 0.3}
 CASES = {
@@ -60,6 +63,7 @@ CASES = {
     "dropout": ("retraining", DROPOUT),
     "node pruning": ("gal-pruning-mnist", NODES),
     "scales": ("dso-full-4-to-1", SCALES),
+    "scales to the end": ("dso-full-as-coded", CODED),
     "blocks": ("dso-retraining", BLOCKS),
 }
 BEFORE = {"node pruning": "gal-training-mnist"}  # what a case goes on from, trained in a folder beside its own

@@ -40,12 +40,21 @@ from nascore.figures.searches.stages import draw_stages
 from nascore.figures.searches.survivors import draw_survivors
 from nascore.figures.searches.weights import draw_weights
 from nascore.figures.shared.saving import save
-from nascore.figures.shared.style import COLUMN, OPERATION_COLOURS, PAGE, node_name, operation_look, style
+from nascore.figures.shared.style import (
+    COLUMN,
+    OPERATION_COLOURS,
+    PAGE,
+    SERIES_COLOURS,
+    node_name,
+    operation_look,
+    style,
+)
 
 __all__ = [
     "COLUMN",
     "OPERATION_COLOURS",
     "PAGE",
+    "SERIES_COLOURS",
     "Arrow",
     "Box",
     "draw_adversarial",
