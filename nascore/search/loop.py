@@ -121,6 +121,7 @@ class Search:
             self.architecture = space.architecture(settings.relaxation, draws, settings.alpha_std, settings.alpha_mean)
             supernet = space.supernet(self.images.info.channels, self.images.info.classes).to(device)
         self.architecture.to(device)
+        self.architecture.last = (self.epochs - 1) / self.epochs
         self.problem = self._problem(supernet)
         self.stepper = settings.optimization.start(
             self.problem, settings.optimizer(supernet.parameters()), settings.gradient_clip

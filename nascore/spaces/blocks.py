@@ -5,7 +5,7 @@ column: they are the scales themselves. Unlike weights of a mixture they are fre
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from nascore.networks.blocks import SCALE, BlockGenotype, Connection, block_type
 from nascore.networks.genotypes import Arrow
 from nascore.spaces.base import Space
 from nascore.supernets.fast_blocks import FastBlockSupernet
+from nascore.supernets.fast_networks import FastBlockNetwork
 
 CANDIDATES = ("sep_conv_3x3", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3")
 
@@ -59,6 +60,9 @@ class BlockSpace(Space):
 
     def supernet(self, in_channels: int, classes: int) -> FastBlockSupernet:
         return FastBlockSupernet(self, in_channels, classes)
+
+    def network(self, genotype: Any, in_channels: int, classes: int) -> FastBlockNetwork:
+        return FastBlockNetwork(genotype, self.stages, self.channels, classes, in_channels, self.stem)
 
     def connected(self, alive: Tensor) -> Tensor:
         """`alive`, bools (connections, 1), without those that are isolated."""
