@@ -172,6 +172,7 @@ EXAMPLES: dict[Any, Callable[[], Any]] = {
     nascore.optimization.Optimization: nascore.optimization.Bilevel,
     nascore.search.SearchSettings: lambda: nascore.recipes.find("darts").at("smoke"),
     nascore.search.StagedSettings: lambda: nascore.recipes.find("pdarts").at("smoke"),
+    nascore.search.RandomSearchSettings: lambda: nascore.recipes.find("random-search").at("smoke"),
     nascore.training.TrainingSettings: lambda: nascore.recipes.find("retraining").at("smoke", network="lenet"),
     nascore.gal.GalSettings: lambda: nascore.recipes.find("gal-pruning-mnist").at("smoke"),
     nascore.data.Dataset: images,

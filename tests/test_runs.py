@@ -25,7 +25,7 @@ from nascore.networks import PUBLISHED, BenchmarkCell, BlockGenotype
 from nascore.recipes import darts
 from nascore.records import checkpoints, identity
 from nascore.records import record as records
-from nascore.search import Search, Stage, StagedSearch
+from nascore.search import RandomSearch, Search, Stage, StagedSearch
 from nascore.training import Training
 
 SEARCH = {"epochs": 5, "train_images": 120, "space__operations": ("none", "skip_connect", "sep_conv_3x3")}
@@ -50,6 +50,7 @@ CODED = {"epochs": 5, "train_images": 120, "optimization__warm_up": 1, "optimiza
 CODED |= {"optimization__learning_rate": 1.0, "pruning__every": "end"}
 BLOCKS = {"epochs": 5, "genotype": BlockGenotype(("sep_conv_3x3",), 1, (((0, 1), (1, 2)),)), "drop_path": 0.3}
 BLOCKS |= {"dropout": 0.3}
+CELLS = {"samples": 3, "epochs": 2, "train_images": 120}
 CASES = {
     "search": ("darts", SEARCH),
     "pruned": ("sparse-darts", PRUNED),
@@ -65,6 +66,7 @@ CASES = {
     "scales": ("dso-full-4-to-1", SCALES),
     "scales to the end": ("dso-full-as-coded", CODED),
     "blocks": ("dso-retraining", BLOCKS),
+    "random search": ("random-search", CELLS),
 }
 BEFORE = {"node pruning": "gal-training-mnist"}  # what a case goes on from, trained in a folder beside its own
 
@@ -89,6 +91,7 @@ def same(first, second):
     columns = [name for name in first.history if name != "seconds"]
     assert first.history[columns].equals(second.history[columns])
     assert first.metrics == second.metrics and first.genotype == second.genotype
+    assert first.candidates == second.candidates
     ours, theirs = first.weights(), second.weights()
     assert ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
     if "architecture.npz" in first.result["files"]:
@@ -192,6 +195,7 @@ def test_a_case_is_pruned_half_way(undisturbed):
 @pytest.mark.parametrize("done", [0, 1, 3])
 def test_an_interrupted_run_goes_on_to_the_same_bits(case, done, undisturbed, tmp_path, monkeypatch, capsys):
     others = {"retraining": Training, "dso-retraining": Training, "pdarts": StagedSearch, "gal-pruning-mnist": Gal}
+    others |= {"random-search": RandomSearch}
     task = others.get(CASES[case][0], Search)
     run_epoch = task.run_epoch
 

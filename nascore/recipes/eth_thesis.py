@@ -46,7 +46,7 @@ _PDARTS: StagedSettings = _staged(
         derivation=StrongestEdges(inputs=2, skip_limit=2),  # 3.2.2
         skip_dropout=SkipDropout(decay=0.2),  # code; the rates are the stages'
         epochs=25,  # P-DARTS, of each stage
-        batch_size=64,  # A.1 (and 32); P-DARTS: 96
+        batch_size=64,  # A.1, whose other rows are the recipes with batches of 32; P-DARTS: 96
         learning_rate=0.025,  # P-DARTS
         final_learning_rate=0.0,  # code
     ),
@@ -100,6 +100,10 @@ MATCHED: dict[str, tuple[dict[str, int], ...]] = {
     "PDARTS-3b": ({"cells": 26, "channels": 36}, {"cells": 20, "channels": 42}),
 }
 
+# Batches of the searches in Tables A.1 and A.2; the recipes have the larger, and `<recipe>-batch-32` the smaller.
+BATCHES = (64, 32)
+IN_BATCHES = ("PDARTS", "PDARTS-3", "PDARTS-N3", "PDARTS-N3ex")  # that are printed for 32
+
 SMALL_BATCHES = {"batch_size": 64, "learning_rate": 0.015}  # Tables 4.1 and 4.5, for some of the trainings
 
 
@@ -109,19 +113,24 @@ def _search(name: str, summary: str, changes: Mapping[str, Any]) -> Recipe:
 
 
 def _profile(settings: Any, profile: str) -> dict[str, Any]:
-    """What the profile changes, with its own numbers of cells and nodes in the places of the published ones."""
+    """What the profile changes: its own numbers of cells for the published ones, and batches in proportion to these."""
     cells = scales.STAGES[tuple(stage.cells for stage in settings.stages)][profile]
     stages = tuple(override(stage, cells=count) for stage, count in zip(settings.stages, cells, strict=True))
     changes = scales.STAGED_SEARCH[profile] | {"stages": stages, "space__cells": cells[0]}
-    if "space__nodes" in changes:  # as many fewer as published
-        published: Any = _PDARTS.space
-        changes["space__nodes"] += settings.space.nodes - published.nodes
+    changes["batch_size"] = changes["batch_size"] * settings.batch_size // _PDARTS.batch_size
     return changes
 
 
 def _without(name: str) -> dict[str, Any]:
     left = tuple(each for each in operations.DARTS if each not in EXCLUDED[name])
     return {"space__operations": left}
+
+
+def _in_proportion(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A profile of the training with batches of 96 at a rate of 0.025, for that with those of `SMALL_BATCHES`."""
+    batch = changes["batch_size"] * SMALL_BATCHES["batch_size"] // 96
+    rate = changes.get("learning_rate", 0.025) * SMALL_BATCHES["learning_rate"] / 0.025
+    return dict(changes) | {"batch_size": int(batch), "learning_rate": round(rate, 6)}
 
 
 RETRAINING = Recipe(
@@ -132,8 +141,25 @@ RETRAINING = Recipe(
     scales.THREE_STAGES,
 )
 
+SMALL_RETRAINING = Recipe(
+    "pdarts-retraining-batch-64",
+    "eth_thesis",
+    "a derived network, trained from scratch on CIFAR-10 with smaller batches",
+    override(RETRAINING.settings, **SMALL_BATCHES),
+    {profile: _in_proportion(changes) for profile, changes in scales.THREE_STAGES.items()},
+)
+
 RECIPES = (
     *(_search(NAMES[name], f"{name}: P-DARTS in stages", VARIANTS[name]) for name in VARIANTS),
+    *(
+        _search(
+            f"{NAMES[name]}-batch-{size}",
+            f"{name}: P-DARTS in stages, batches of {size}",
+            VARIANTS[name] | {"batch_size": size},
+        )
+        for name in IN_BATCHES
+        for size in BATCHES[1:]
+    ),
     *(_search(f"pdarts-without-{name}", f"P-DARTS without {name}", _without(name)) for name in EXCLUDED),
     *(
         Recipe(
@@ -146,4 +172,5 @@ RECIPES = (
         for name in EXCLUDED
     ),
     RETRAINING,
+    SMALL_RETRAINING,
 )

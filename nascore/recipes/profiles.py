@@ -48,9 +48,10 @@ GRADUAL_SEARCH: Profiles = {
     profile: changes | {"optimization__warm_up": changes["epochs"] // 8} for profile, changes in SAMPLED_SEARCH.items()
 }
 
-# the same in stages, each of `epochs` epochs; dropout of skips falls as far as over the 15 published epochs with alpha
+# the same in stages, each of `epochs` epochs, with as many nodes as published everywhere; dropout of skips falls as far
+# as over the 15 published epochs with alpha
 STAGED_SEARCH: Profiles = {
-    "smoke": SEARCH["smoke"]
+    "smoke": {name: value for name, value in SEARCH["smoke"].items() if name != "space__nodes"}
     | {"space__cells": 5, "space__reductions": None, "batch_size": 100}
     | {"optimization__warm_up": 1, "skip_dropout__decay": 3.0},
     "demo": SEARCH["demo"]
@@ -70,6 +71,18 @@ SEARCH_201: Profiles = {
     "smoke": _SMOKE | {"space__cells": 1, "space__channels": 4},
     "demo": _DEMO | {"space__cells": 1, "space__channels": 8, "epochs": 15, "optimization__learning_rate": 0.01},
     "gpu": _GPU | {"epochs": 50},
+}
+
+# random cells, trained one by one: at demo about as many as fit into the time of a search of EoiNAS in that space
+RANDOM_SEARCH: Profiles = {
+    "smoke": _SMOKE | _SMALL | {"space__nodes": 2, "space__channels": 4, "samples": 3},
+    "demo": _DEMO | _SMALL | {"space__channels": 8, "batch_size": 30, "epochs": 5, "samples": 10},
+    "gpu": _GPU | {"epochs": 10, "samples": 8},
+}
+RANDOM_SEARCH_201: Profiles = {
+    "smoke": _SMOKE | {"space__cells": 1, "space__channels": 4, "samples": 3},
+    "demo": _DEMO | {"space__cells": 1, "space__channels": 8, "batch_size": 30, "epochs": 5, "samples": 8},
+    "gpu": _GPU | {"epochs": 10, "samples": 8},
 }
 
 # a fifth of the epochs to warm up, and four intervals
@@ -116,6 +129,17 @@ RETRAINING: Profiles = {
         "precision": "bfloat16",
     },
 }
+
+
+def retraining(batch_size: int, drop_path: float) -> Profiles:
+    """The same for a paper with a batch and drop-path of its own: batches as much larger or smaller than DARTS's 96 as
+    they are published, and the published drop-path, a probability that means the same at any size.
+    """
+    return {
+        profile: changes | {"batch_size": round(changes["batch_size"] * batch_size / 96), "drop_path": drop_path}
+        for profile, changes in RETRAINING.items()
+    }
+
 
 # the same where there are three stages of normal cells, each perhaps with a type of its own
 THREE_STAGES: Profiles = RETRAINING | {

@@ -12,7 +12,7 @@ import pandas as pd
 from nascore.base.arguments import checked
 from nascore.base.config import choose
 from nascore.base.errors import ConfigError
-from nascore.recipes import darts, darts_gal, dso_nas, eoinas, eth_thesis, related, sparse_darts
+from nascore.recipes import darts, darts_gal, dso_nas, eoinas, eth_thesis, random_search, related, sparse_darts
 from nascore.recipes.recipe import Recipe
 
 RELATED = (related.darts_minus, related.darts_plus, related.darts_pt, related.fair_darts, related.pc_darts)
@@ -20,7 +20,7 @@ RELATED = (related.darts_minus, related.darts_plus, related.darts_pt, related.fa
 # the package's own
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
-    for module in (darts, darts_gal, sparse_darts, dso_nas, eth_thesis, eoinas, *RELATED)
+    for module in (darts, random_search, darts_gal, sparse_darts, dso_nas, eth_thesis, eoinas, *RELATED)
     for recipe in module.RECIPES
 }
 

@@ -188,6 +188,8 @@ class RunFolder:
             "files": files,
         }
         record |= {"remarks": list(result.remarks)} if result.remarks else {}
+        tried = [{"genotype": each.genotype.to_dict(), "metrics": each.metrics} for each in result.candidates]
+        record |= {"candidates": tried} if tried else {}
         record[SEAL] = seal(record)
         self.write(RESULT, json.dumps(record, indent=1, allow_nan=False) + "\n")
         sweep(self.path)

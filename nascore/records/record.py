@@ -45,7 +45,7 @@ _LARGEST = 64 * 2**20  # bytes of what an npz file holds
 _CONFIG: dict[str, Any] = {"recipe": str, "paper": str, "profile": str, "seed": int}
 _CONFIG |= {"settings": dict, "record_version": int}
 _RESULT: dict[str, Any] = {"metrics": dict, "genotype": dict | None, "environment": dict, "seconds": int | float}
-_RESULT |= {"files": dict, "remarks": list | None}
+_RESULT |= {"files": dict, "remarks": list | None, "candidates": list | None}
 
 REPLACED = ".replaced"  # behind a run's name, and perhaps a number: the folder of what a recomputation replaced
 
@@ -109,6 +109,14 @@ class ArchitectureHistory:
 
 
 @dataclass(frozen=True)
+class Candidate:
+    """An architecture that a run tried by itself, and how it did: losses in nats, accuracies in percent."""
+
+    genotype: AnyGenotype
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
 class Result:
     """What a task hands over when it is done: single numbers, what it found, and what its user should be told of it."""
 
@@ -116,6 +124,7 @@ class Result:
     genotype: AnyGenotype | None = None
     architecture: ArchitectureHistory | None = None
     remarks: tuple[str, ...] = ()
+    candidates: tuple[Candidate, ...] = ()  # those that were tried one by one, in their order
 
 
 @dataclass(frozen=True)
@@ -161,6 +170,12 @@ class Run(Displayed):
     def remarks(self) -> list[str]:
         """What its user should know of the result, such as that nothing was pruned; mostly nothing."""
         return self.result.get("remarks", [])
+
+    @cached_property
+    def candidates(self) -> list[Candidate]:
+        """The architectures that it tried one by one, in their order, as a random search does; mostly none."""
+        listed = self.result.get("candidates", [])
+        return [Candidate(genotypes.read(each["genotype"]), dict(each["metrics"])) for each in listed]
 
     @property
     def seconds(self) -> float:

@@ -17,7 +17,8 @@ class Architecture:
     """For each cell type alpha, (edges, operations), what the relaxation learns beside it, and what is alive.
 
     Alpha is drawn as `mean` plus `std` times a standard normal (DARTS: 1e-3). `alive` stays on the CPU, where it
-    decides what is computed; relaxations see a copy beside alpha. `progress` runs from 0 to 1 over the search.
+    decides what is computed; relaxations see a copy beside alpha. `progress` runs from 0 to 1 over the search, whose
+    last epoch begins at `last`.
     """
 
     def __init__(
@@ -31,7 +32,7 @@ class Architecture:
         mean: Finite = 0.0,
     ):
         self.relaxation, self.edges, self.operations = relaxation, tuple(edges), tuple(operations)
-        self.progress, self.shape = 0.0, (len(self.edges), len(self.operations))
+        self.progress, self.last, self.shape = 0.0, 1.0, (len(self.edges), len(self.operations))
         self.alpha = {kind: nn.Parameter(mean + std * torch.randn(self.shape, generator=generator)) for kind in kinds}
         self.alive = {kind: torch.ones(self.shape, dtype=torch.bool) for kind in kinds}
         self.own: dict[str, dict[str, nn.Parameter]] = {kind: {} for kind in kinds}
@@ -64,7 +65,7 @@ class Architecture:
         return sum(int(mask.sum()) for mask in self._alive.values())
 
     def context(self, kind: str) -> Context:
-        return Context(kind, self.edges, self.operations, self.progress, self.own[kind])
+        return Context(kind, self.edges, self.operations, self.progress, self.own[kind], self.last)
 
     def to(self, device: torch.device) -> "Architecture":
         for parameter in self.parameters():

@@ -22,7 +22,8 @@ class Context:
     """Where and when a relaxation is asked: what there is to know of a cell type beside its alpha.
 
     `edges` and `operations` name alpha's rows and columns. `progress` runs from 0 to 1 over the search, for those that
-    anneal. `own` holds the parameters that the relaxation has of its own, see `Relaxation.parameters`.
+    anneal: each epoch has that of its beginning, and the last one has `last`. `own` holds the parameters that the
+    relaxation has of its own, see `Relaxation.parameters`.
     """
 
     kind: str = "normal"
@@ -30,6 +31,7 @@ class Context:
     operations: tuple[str, ...] = ()
     progress: float = 0.0
     own: Mapping[str, Tensor] = field(default_factory=dict)
+    last: float = 1.0
 
 
 ANYWHERE = Context()  # for relaxations that need to know nothing of it

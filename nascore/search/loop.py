@@ -125,6 +125,7 @@ class Search:
             initialise(supernet, settings.initialisation)
         supernet.to(device)
         self.architecture.to(device)
+        self.architecture.last = (self.epochs - 1) / self.epochs
         self.problem = self._problem(supernet)
         self.stepper = settings.optimization.start(
             self.problem, settings.optimizer(self.problem.weights), settings.gradient_clip

@@ -78,6 +78,13 @@ class Space(Displayed, Answer):
         """The network whose weights all architectures share, freshly initialised from torch's generator."""
         raise NotImplementedError
 
+    def network(self, genotype: AnyGenotype, in_channels: int, classes: int) -> nn.Module:
+        """The network that a genotype of this space describes, as large as the supernet, freshly initialised.
+
+        Raises `ConfigError` in spaces that do not say.
+        """
+        raise ConfigError(f"a {type(self).__name__} does not say which network a genotype of its describes")
+
     @abstractmethod
     def genotype(self, chosen: Mapping[str, Sequence[Arrow]]) -> AnyGenotype:
         """The architecture whose cells, by type, have these operations on these edges, ordered by target."""

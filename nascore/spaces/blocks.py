@@ -5,7 +5,7 @@ column: they are the scales themselves. Unlike weights of a mixture they are fre
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from nascore.networks.blocks import SCALE, BlockGenotype, Connection, block_type
 from nascore.networks.genotypes import Arrow
 from nascore.spaces.base import Space
 from nascore.supernets.fast_blocks import FastBlockSupernet
+from nascore.supernets.fast_networks import FastBlockNetwork
 
 CANDIDATES = ("sep_conv_3x3", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3")
 
@@ -85,6 +86,11 @@ class BlockSpace(Space):
         living = [edge for edge, lives in zip(self.edges(), alive[:, 0].tolist(), strict=True) if lives]
         read = {source for source, _ in living}
         return [*(edge for edge in self._fixed() if edge[1] in read), *living]
+
+    def network(self, genotype: Any, in_channels: int, classes: int) -> FastBlockNetwork:
+        """The network of found blocks, as the supernet is around them, but for scales, which a network has none of."""
+        sizes = self.stages, self.channels, classes, in_channels, self.stem
+        return FastBlockNetwork(genotype, *sizes, shortcuts=self.shortcuts, last_norm=self.last_norm)
 
     def connected(self, alive: Tensor) -> Tensor:
         """`alive`, bools (connections, 1), without those that are isolated."""

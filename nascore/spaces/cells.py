@@ -15,6 +15,7 @@ from nascore.networks.operations import OPERATIONS
 from nascore.spaces.base import Space
 from nascore.spaces.costs import CostCounter, Size, halved, summed
 from nascore.supernets.fast_cells import FastCellSupernet
+from nascore.supernets.fast_networks import FastCellNetwork
 from nascore.supernets.plain_cells import CellSupernet
 
 _IDENTITY: tuple[Arrow, ...] = (("skip_connect", 0, INPUTS), ("skip_connect", 1, INPUTS))
@@ -48,6 +49,10 @@ class CellSpace(Space):
 
     def supernet(self, in_channels: int, classes: int) -> FastCellSupernet:
         return FastCellSupernet(self, in_channels, classes)
+
+    def network(self, genotype: Any, in_channels: int, classes: int) -> FastCellNetwork:
+        sizes: dict[str, Any] = {"cells": self.cells, "channels": self.channels, "reductions": self.reductions}
+        return FastCellNetwork(genotype, **sizes, classes=classes, in_channels=in_channels, stem=self.stem)
 
     def costs(self, image: tuple[int, int, int]) -> dict[str, Tensor]:
         """See `Space`; edges on which a mixed operation computes a part of the channels cost as little."""

@@ -12,6 +12,7 @@ from nascore.networks.genotypes import Arrow
 from nascore.spaces.base import Space
 from nascore.spaces.costs import CostCounter, halved, summed
 from nascore.supernets.fast_cells import FastBenchmarkSupernet
+from nascore.supernets.fast_networks import FastBenchmarkNetwork
 
 
 class NasBench201(Space):
@@ -40,6 +41,9 @@ class NasBench201(Space):
 
     def supernet(self, in_channels: int, classes: int) -> FastBenchmarkSupernet:
         return FastBenchmarkSupernet(self, in_channels, classes)
+
+    def network(self, genotype: Any, in_channels: int, classes: int) -> FastBenchmarkNetwork:
+        return FastBenchmarkNetwork(genotype, self.cells, self.channels, classes, in_channels)
 
     def costs(self, image: tuple[int, int, int]) -> dict[str, Tensor]:
         """See `Space`."""

@@ -174,6 +174,7 @@ RUNS: dict[str, dict[str, Any]] = {  # recipes that have all kinds of settings b
     "darts-pt": _CELLS,
     "fair-darts": _CELLS,
     "pc-darts": _CELLS,
+    "random-search": {**_SMALL, "samples": 1, "space__nodes": 1},
     "gal-pruning-mnist": {**_SMALL, "test_images": 8},
 }
 # where the largest would take its time, or its memory

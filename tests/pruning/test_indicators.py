@@ -4,7 +4,7 @@ import torch
 from nascore.base.errors import ConfigError
 from nascore.optimization import Outcome, Step
 from nascore.pruning import Importance, Indicator
-from nascore.recipes import eoinas
+from nascore.recipes import eoinas, find
 from nascore.relaxations import GumbelSoftmax, Softmax
 from nascore.supernets import CellSupernet
 
@@ -197,6 +197,42 @@ def test_the_recipes_carry_the_published_settings():
     assert (imagenet.cells, imagenet.channels, imagenet.epochs, imagenet.batch_size) == (14, 48, 250, 128)
     assert (imagenet.schedule, imagenet.learning_rate, imagenet.weight_decay) == ("linear", 0.1, 3e-5)
     assert (recipes["gdas"].nesterov, recipes["gdas"].epochs, recipes["gdas"].batch_size) == (True, 250, 256)
+    assert {search.relaxation.arrives, recipes["gdas"].relaxation.arrives} == {"in_last"}
+    assert search.pruning.keep_usable and not find("eoinas").at("paper", pruning__keep_usable=False).pruning.keep_usable
+
+
+def test_retraining_has_its_own_batches_and_drop_path_at_every_profile():
+    own, darts_s, gdas_s = (find(name) for name in ("eoinas-retraining", "retraining", "gdas-retraining"))
+    for profile in ("smoke", "demo", "gpu", "paper"):
+        settings, reference, gdas = (each.at(profile) for each in (own, darts_s, gdas_s))
+        assert settings.batch_size == round(reference.batch_size * 128 / 96) and settings.drop_path == 0.3
+        assert (gdas.batch_size, gdas.drop_path) == (reference.batch_size, 0.2)
+        assert settings.epochs == gdas.epochs == reference.epochs
+    assert (gdas.final_learning_rate, settings.final_learning_rate) == (1e-4, 0.0)
+
+
+@pytest.mark.parametrize("name", ["gdas", "eoinas-baseline"])
+def test_a_search_ends_at_its_final_temperature(name, monkeypatch):
+    """At the temperature of each step, as the search draws with it."""
+    seen, temperature_at = [], GumbelSoftmax.temperature_at
+
+    def watched(self, progress, last=1.0):
+        seen.append(temperature_at(self, progress, last))
+        return seen[-1]
+
+    search = start(name, epochs=4, optimization__warm_up=0)
+    monkeypatch.setattr(GumbelSoftmax, "temperature_at", watched)
+    trained = []
+    for _ in range(4):
+        seen.clear()
+        search.run_epoch()
+        trained.append(seen[0])
+    first = search.settings.relaxation.temperature
+    steps = {
+        "gdas": lambda e: first + (0.1 - first) * e / 3,
+        "eoinas-baseline": lambda e: first * (0.1 / first) ** (e / 3),
+    }
+    assert trained == pytest.approx([steps[name](epoch) for epoch in range(4)])
 
 
 @pytest.mark.parametrize("profile", ["smoke", "demo", "gpu", "paper"])

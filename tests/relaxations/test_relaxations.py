@@ -133,3 +133,18 @@ def test_the_temperature_falls_to_its_end():
     assert linear.anneals and linear.samples and not GumbelSoftmax(hard=False).samples
     with pytest.raises(ConfigError, match="final_temperature must be above 0"):
         GumbelSoftmax(final_temperature=0.0)
+
+
+def test_the_last_temperature_is_that_of_the_last_epoch_or_of_what_would_come_after():
+    after, gdas = GumbelSoftmax(), GumbelSoftmax(arrives="in_last")
+    by_factors = GumbelSoftmax(temperature=5.0, schedule="exponential", arrives="in_last")
+    epochs = 250
+    begins = [epoch / epochs for epoch in range(epochs)]
+    # by hand, as GDAS's code has it: 10 - 9.9 e / (E - 1)
+    expected = [10 - 9.9 * epoch / 249 for epoch in range(epochs)]
+    assert [gdas.temperature_at(at, begins[-1]) for at in begins] == pytest.approx(expected)
+    assert after.temperature_at(begins[-1], begins[-1]) == pytest.approx(0.1396)  # 10 - 9.9 * 249 / 250
+    assert by_factors.temperature_at(begins[-1], begins[-1]) == pytest.approx(0.1)
+    assert by_factors.temperature_at(begins[100], begins[-1]) == pytest.approx(5 * 0.02 ** (100 / 249))
+    # what is evaluated after the last epoch is no colder, and a single epoch is the last
+    assert gdas.temperature_at(1.0, begins[-1]) == pytest.approx(0.1) == gdas.temperature_at(0.0, 0.0)

@@ -176,6 +176,7 @@ def test_profiles_change_numbers_only(name):
         "dropout",
         "restart_epochs",
         "imitation",
+        "samples",
     }
     for profile, changes in recipe.profiles.items():
         assert {key.split("__")[-1] for key in changes} <= scale, profile

@@ -341,6 +341,27 @@ def test_matched_networks_have_the_sizes_of_table_4_1():
     assert millions(nascore.PUBLISHED["PDARTS"]) == pytest.approx(3.43, abs=0.005)
 
 
+@pytest.mark.parametrize("profile", ["smoke", "demo", "gpu", "paper"])
+def test_searches_have_the_thesis_s_nodes_and_batches(profile):
+    """Tables A.1 and A.2: 4 nodes and 3, batches of 64 and of 32, at small profiles half as large beside each other."""
+    whole, half = (find(f"pdarts{end}").at(profile) for end in ("", "-batch-32"))
+    for name in eth_thesis.IN_BATCHES:
+        large, small = (find(eth_thesis.NAMES[name] + end).at(profile) for end in ("", "-batch-32"))
+        assert (large.batch_size, small.batch_size) == (whole.batch_size, half.batch_size)
+        assert large.space.nodes == small.space.nodes == (3 if name == "PDARTS-3" else 4)
+        assert nascore.override(small, batch_size=large.batch_size) == large
+    assert 2 * half.batch_size == whole.batch_size and (profile != "paper" or whole.batch_size == 64)
+
+
+def test_smaller_batches_of_the_training_are_in_proportion_at_every_profile():
+    for profile in ("smoke", "demo", "gpu", "paper"):
+        large, small = (find(f"pdarts-retraining{end}").at(profile) for end in ("", "-batch-64"))
+        assert small.batch_size == large.batch_size * 2 // 3
+        assert small.learning_rate == pytest.approx(0.6 * large.learning_rate)
+        same = {"batch_size": large.batch_size, "learning_rate": large.learning_rate}
+        assert nascore.override(small, **same) == large
+
+
 def test_final_training_is_as_table_4_1_has_it():
     settings = find("pdarts-retraining").settings
     assert (settings.cells, settings.channels, settings.batch_size, settings.learning_rate) == (20, 36, 96, 0.025)

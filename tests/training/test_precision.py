@@ -8,7 +8,7 @@ from torch import nn
 import nascore
 from nascore.gal import Gal
 from nascore.records.record import load_run
-from nascore.search import Search, StagedSearch
+from nascore.search import RandomSearch, Search, StagedSearch
 from nascore.spaces import BlockSpace, CellSpace, NasBench201
 from nascore.training import Training
 from nascore.training.precision import beginning, numbers
@@ -16,6 +16,7 @@ from nascore.training.precision import beginning, numbers
 SHAPES = [(3,), (5, 3), (16,), (17,), (31,), (47,), (14, 8)]
 SPACES = [CellSpace(cells=2, nodes=2, channels=4), NasBench201(cells=1, channels=4), BlockSpace(levels=1, stages=(1,))]
 TASKS = {"retraining": Training, "dso-retraining": Training, "pdarts": StagedSearch, "gal-pruning-mnist": Gal}
+TASKS |= {"random-search": RandomSearch}
 HERE = {"profile": "smoke", "device": "cpu", "progress": False, "verbose": False}
 
 
