@@ -41,7 +41,7 @@ class Budget(Answer):
 
         `left` says which have a scale other than 0; `image_size` is the side of the images, in pixels.
         """
-        return {kind: torch.ones(mask.shape) for kind, mask in left.items()}
+        return {kind: torch.ones(mask.shape, dtype=torch.float64) for kind, mask in left.items()}
 
 
 class BudgetOfBlocks(Budget):
@@ -70,7 +70,7 @@ class AdaptiveFlops(BudgetOfBlocks):
                 now, whole = (sum(block_flops(space, some, at) for at in here) for some in _kept_and_all(space, mask))
             else:
                 now, whole = _counted(space, mask), _counted(space, torch.ones_like(mask, dtype=torch.bool))
-            found[kind] = torch.full(mask.shape, now / whole)
+            found[kind] = torch.full(mask.shape, now / whole, dtype=torch.float64)
         return found
 
 
@@ -111,7 +111,7 @@ class CostOfConnections(BudgetOfBlocks):
         for kind in left:
             here = places(space, kind, _known(image_size))
             of_edges = [sum(self.cost(space, target, place) for place in here) for _, target in space.edges()]
-            costs[kind] = torch.tensor(of_edges)[:, None] / len(here)
+            costs[kind] = torch.tensor(of_edges, dtype=torch.float64)[:, None] / len(here)
         most = max(float(cost.max()) for cost in costs.values())
         return {kind: cost / most for kind, cost in costs.items()}
 

@@ -350,13 +350,14 @@ def test_a_budgets_factors_follow_what_is_alive():
 @pytest.mark.parametrize(("penalty", "left"), [(1e4, "none"), (0.0, "all")])
 def test_penalties_that_prune_all_or_nothing(penalty, left):
     """The search goes on either way, and its result says what happened."""
-    search = start(optimization__penalty=penalty, optimization__warm_up=0)
+    search = start(optimization__penalty=penalty, optimization__warm_up=0, epochs=2)
     rows = [search.run_epoch() for _ in range(2)]
     result = search.result()
     every = len(search.settings.space.edges())
     assert rows[-1]["alive"] == (0 if left == "none" else every)
     assert [len(kept) for kept in result.genotype.blocks] == [0 if left == "none" else every]
-    assert result.remarks[0].startswith("everything was pruned" if left == "none" else "nothing was pruned")
+    assert result.remarks[0].startswith("not converged")
+    assert result.remarks[1].startswith("everything was pruned" if left == "none" else "nothing was pruned")
     network = BlockNetwork(result.genotype, stages=(1, 1), channels=4, in_channels=1)
     assert network(torch.randn(2, 1, 8, 8)).shape == (2, 10)
 
