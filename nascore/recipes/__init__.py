@@ -5,6 +5,7 @@ from nascore.recipes import darts_gal as darts_gal
 from nascore.recipes import dso_nas as dso_nas
 from nascore.recipes import eoinas as eoinas
 from nascore.recipes import eth_thesis as eth_thesis
+from nascore.recipes import sources as sources
 from nascore.recipes import sparse_darts as sparse_darts
 from nascore.recipes.recipe import PROFILES as PROFILES
 from nascore.recipes.recipe import Recipe as Recipe

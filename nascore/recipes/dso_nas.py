@@ -36,14 +36,14 @@ _SEARCH = SearchSettings(
         budget=AdaptiveFlops(),  # section 4.2
     ),
     pruning=Isolated(),  # section 3.1
-    derivation=EveryEdge(),  # what is left
+    derivation=EveryEdge(),  # section 3.1: what is left
     alpha_mean=1.0,  # code
     alpha_std=0.0,  # code
-    dataset="cifar10",
+    dataset="cifar10",  # section 4.2
     epochs=240,  # section 4.2: 120 to pre-train, about 120 to search
     batch_size=128,  # section 4.2
     learning_rate=0.1,  # section 4.2: constant
-    final_learning_rate=0.1,
+    final_learning_rate=0.1,  # section 4.2: constant
     momentum=0.9,  # SSS
     nesterov=True,  # section 3.3
     weight_decay=3e-4,  # section 4.2
@@ -51,7 +51,7 @@ _SEARCH = SearchSettings(
 )
 
 _RETRAINING = TrainingSettings(
-    dataset="cifar10",
+    dataset="cifar10",  # section 4.2
     stages=(8, 8, 8),  # section 4.2
     epochs=630,  # section 4.2
     schedule="restarts",  # section 4.2
@@ -69,10 +69,10 @@ _RETRAINING = TrainingSettings(
 )
 
 _IMAGENET = TrainingSettings(
-    dataset="folder:imagenet",
+    dataset="folder:imagenet",  # section 4.3
     image_size=224,  # not stated
     stages=(2, 2, 13, 6),  # section 4.3
-    stem="imagenet",
+    stem="imagenet",  # section 4.3
     epochs=240,  # section 4.3
     batch_size=1024,  # section 4.3
     learning_rate=0.5,  # section 4.3
@@ -105,16 +105,16 @@ SEARCHES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "dso-full-even": ("the same penalty everywhere", {"space__shared": False, "optimization__budget": Budget()}),
     "dso-full-mac": ("adaptive MAC", {"space__shared": False, "optimization__budget": AdaptiveMac()}),
-}
+}  # table 3; section 3.4 for the budgets
 
 _IMAGENET_SEARCH = override(
     _SEARCH,
     space__stages=(2, 2, 13, 6),  # section 4.3
-    space__stem="imagenet",
+    space__stem="imagenet",  # section 4.3
     optimization__train_fraction=0.8,  # section 4.3
     optimization__warm_up=30,  # section 4.3
     optimization__penalty=1e-2,  # code
-    dataset="folder:imagenet",
+    dataset="folder:imagenet",  # section 4.3
     image_size=224,  # not stated
     epochs=60,  # section 4.3: 30 to pre-train; of the search only its cost is given
     batch_size=256,  # section 4.3
