@@ -167,5 +167,5 @@ def test_all_recipes_of_a_paper_in_one_table():
 
 def test_a_recipe_of_ones_own_has_no_comments_to_read():
     own = Recipe("my-own", "mine", "mine", darts.SEARCH.at("smoke"))
-    with pytest.raises(ConfigError, match="recipe 'my-own' is in no module of nascore.recipes"):
+    with pytest.raises(ConfigError, match=r"recipe 'my-own' is in no module of nascore\.recipes"):
         recipes.sources.table(own)
