@@ -3,7 +3,8 @@
 A recipe's module writes the source of a value behind it, as in `epochs=50,  # appendix, search`. Here these comments
 are read from the module's code, each with the name, the value and the kind of settings that it stands beside, and
 looked up for the settings that a recipe has in the end, however it was put together. A comment behind the end of a
-call or a dict counts for all in it that has none of its own; one on a line of its own counts for nothing.
+call or a dict counts for all in it that has none of its own; one on a line of its own counts for nothing. What an
+answer has by its class's default is as the comment behind the answer says.
 """
 
 import ast
@@ -14,6 +15,7 @@ import re
 import tokenize
 from collections import Counter
 from collections.abc import Iterator
+from enum import Enum
 from functools import cache
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -61,6 +63,15 @@ class Citation(NamedTuple):
     source: str
 
 
+class Fit(Enum):
+    """What of a setting a citation has, the best first."""
+
+    VALUE = "its name and its value"
+    ANSWER = "an answer that it is in, which has a name of its own"
+    WITHIN = "an answer that it is in, of which the comment is: it has the value from there"
+    NAME = "its name alone; its value is told elsewhere"
+
+
 class _Setting(NamedTuple):
     path: Path
     value: Any
@@ -69,7 +80,7 @@ class _Setting(NamedTuple):
 
 
 @checked
-def table(recipe: Recipe | str) -> pd.DataFrame:
+def sources_of(recipe: Recipe | str) -> pd.DataFrame:
     """Every setting of `recipe` at `paper`: columns setting (`space.cells`), value, source, origin.
 
     `origin` is paper, authors' code, cited (another paper or its code) or ours; of what has its class's default and no
@@ -86,16 +97,16 @@ def table(recipe: Recipe | str) -> pd.DataFrame:
 
 
 @checked
-def of_paper(paper: str, defaults: bool = False) -> pd.DataFrame:
-    """`table` of all recipes of a paper in one, rows that are alike once: one more column, recipes, says which of them
-    have the row. Without `defaults`, what has its class's default is left out.
+def sources_of_paper(paper: str, defaults: bool = False) -> pd.DataFrame:
+    """`sources_of` all recipes of a paper in one table, rows that are alike once: one more column, recipes, says which
+    of them have the row. Without `defaults`, what has its class's default is left out.
 
     Raises `ConfigError` for a paper that has no recipe.
     """
     papers = {recipe.paper: None for module in MODULES for recipe in module.RECIPES}
     config.choose("paper with recipes", paper, papers)
     recipes = [recipe for module in MODULES for recipe in module.RECIPES if recipe.paper == paper]
-    whole = pd.concat([table(recipe).assign(recipes=recipe.name) for recipe in recipes], ignore_index=True)
+    whole = pd.concat([sources_of(recipe).assign(recipes=recipe.name) for recipe in recipes], ignore_index=True)
     if not defaults:
         whole = whole[whole["source"] != DEFAULT]
     columns = ["setting", "value", "source", "origin"]
@@ -140,10 +151,15 @@ def _settings(settings: Settings, path: Path = (), around: Any = ()) -> Iterator
 
 def _source(setting: _Setting, settings: Settings, chain: list[ModuleType]) -> tuple[str, str]:
     """Source and origin of one setting."""
-    for module in chain:
-        for known in _fitting(setting, type(settings), module):
-            group = max(known, key=lambda each: _explained(settings, module)[each.group])
-            return _told(group.source, module, module is not chain[0])
+    known = {module: _fitting(setting, type(settings), module) for module in chain}
+    for level in Fit:
+        # what nobody gave is as the first had it, from whom the others took it
+        upward = level is Fit.WITHIN and not setting.given
+        for module in reversed(chain) if upward else chain:
+            if fitting := known[module][level]:
+                made_of = _explained(settings, module)
+                best = max(fitting, key=lambda each: made_of[each.group])
+                return _told(best.source, module, module is not chain[0])
     if isinstance(setting.value, Settings):  # an answer that is written out, its settings with their sources
         inner = _settings(setting.value, setting.path, ((setting.path, setting.value), *setting.around))
         for source, kind in (_source(each, settings, chain) for each in inner):
@@ -164,22 +180,18 @@ def _told(source: str, module: ModuleType, borrowed: bool) -> tuple[str, str]:
     return source, origin(source) or ""
 
 
-def _fitting(setting: _Setting, kind: type[Settings], module: ModuleType) -> Iterator[list[Citation]]:
-    """The citations of a setting, those that fit best first: of its name and value, of its name where the value is
-    told elsewhere, of an answer that it is in and has from there.
-    """
+def _fitting(setting: _Setting, kind: type[Settings], module: ModuleType) -> dict[Fit, list[Citation]]:
+    """The citations in a module that a setting fits, by how well."""
     known = [each for each in citations(module) if each.scope is None or _akin(each.scope, kind)]
     here = [each for each in known if each.path == setting.path]
-    within = [each for path, _ in setting.around for each in known if each.path == path]
-    named = [each for each in known if each.path == ()]
-    answers = [value for _, value in setting.around] + [setting.value]
-    levels = (
-        [each for each in here if _same(each.value, setting.value)],
-        [each for each in named if any(each.value == answer for answer in answers)],
-        [each for each in here if each.value is _ANY],
-        [each for each in within if _has(each, setting)],
-    )
-    yield from filter(None, levels)
+    around = dict(setting.around)
+    answers = [*around.values(), setting.value]
+    return {
+        Fit.VALUE: [each for each in here if _same(each.value, setting.value)],
+        Fit.ANSWER: [each for each in known if each.path == () and each.value in answers],
+        Fit.WITHIN: [each for each in known if each.path in around and _has(each, setting)],
+        Fit.NAME: [each for each in here if each.value is _ANY],
+    }
 
 
 def _akin(one: type, other: type) -> bool:
@@ -311,6 +323,7 @@ class _Reader:
         """What stands behind a name, and all that is in it."""
         names = tuple(key.split("__"))
         path = (*at.path, *names) if at.path or names[0] in _fields() else ()
+        path = at.path if isinstance(value, ast.Dict) else path  # of changes, whatever their name
         comment = self.comments.get(ends.end_lineno, "")
         source = comment if origin(comment) else at.source
         if source:
