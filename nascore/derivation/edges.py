@@ -20,10 +20,15 @@ class StrongestEdges(Derivation):
     With a `skip_limit`, no normal cell type keeps more skip connections than that (P-DARTS; ETH thesis, section
     3.2.2): as long as there are too many, the weakest of those kept loses its strength, and all is chosen anew. So
     another operation of the same edge takes its place, or another edge does. Reduction cells are not limited.
+
+    That `none` does not count is the heuristic that sparse DARTS objects to (section "Analysis of the DARTS Search
+    Procedure"): what is kept of an edge may be next to nothing beside its `none`. With `none_competes`, an edge on
+    which no operation is stronger than `none` is as good as absent; a node may then keep fewer edges, or no edge.
     """
 
     inputs: Count = 2
     skip_limit: Annotated[int, Range(0, 100)] | None = None
+    none_competes: bool = False
 
     def choose(self, space: Space, strengths: Tensor, kind: str = "normal") -> list[Arrow]:
         strengths, edges = strengths.clone(), space.edges()
@@ -38,9 +43,13 @@ class StrongestEdges(Derivation):
             strengths[min(skips, key=lambda edge: float(scores[edge, skip])), skip] = 0.0
 
     def scores(self, space: Space, strengths: Tensor) -> Tensor:
-        """What operations are chosen by: (edges, operations), 0 for `none`."""
+        """What operations are chosen by: (edges, operations), 0 for `none`, and for all of an edge that it leads."""
         none = torch.tensor([name == "none" for name in space.operations])
-        return strengths.masked_fill(none, 0.0)
+        scores = strengths.masked_fill(none, 0.0)
+        if not self.none_competes or not none.any():
+            return scores
+        leads = strengths[:, none].amax(dim=1) >= scores.amax(dim=1)
+        return scores.masked_fill(leads[:, None], 0.0)
 
 
 def _strongest_edges(space: Space, scores: Tensor, inputs: int) -> list[Arrow]:

@@ -10,11 +10,12 @@ from nascore import data
 from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
 from nascore.base.ranges import Fraction
-from nascore.evidence.findings import Groups, Truth, strongest
+from nascore.evidence.findings import Groups, Truth, at_end, strongest
 from nascore.evidence.nasbench201 import BENCHMARKS
 from nascore.evidence.tables import _metric
 from nascore.networks.benchmark_cells import BenchmarkCell
 from nascore.networks.blocks import BlockGenotype
+from nascore.networks.cells import Genotype
 from nascore.records.record import Run
 
 IDLE = ("none", "skip_connect")  # operations without weights that lead nowhere or on as it is
@@ -34,6 +35,17 @@ def searches(groups: Groups) -> pd.DataFrame:
     last_epoch (its time, as a share of the first's), seconds.
     """
     return _rows(groups, _searched)
+
+
+@checked
+def normal_cells(groups: Groups) -> pd.DataFrame:
+    """Of searches in the DARTS space, of all normal cell types together: columns method, seed, run, skips (% of the
+    edges of the derived cells that are skip connections; of cells without an edge 100, as the identity is all that they
+    compute), none_weight, skip_weight (the mean weight of these on an edge at the end).
+
+    Raises `ConfigError` for what has found no genotype of cells.
+    """
+    return _rows(groups, _normal)
 
 
 @checked
@@ -192,6 +204,21 @@ def _own(run: Run) -> BenchmarkCell:
     if not isinstance(run.genotype, BenchmarkCell):
         raise ConfigError(f"{run.name} has found no cell of NAS-Bench-201")
     return run.genotype
+
+
+def _normal(run: Run) -> dict[str, float]:
+    if not isinstance(run.genotype, Genotype):
+        raise ConfigError(f"{run.name} has found no genotype of cells: give searches in the DARTS space")
+    cells = [cell for kind, cell in run.genotype.cells().items() if kind != "reduce"]
+    kept = [name for cell in cells for name, _, _ in cell.edges()]
+    ends = at_end({"": [run]})
+    ends = ends[ends["cell"] != "reduce"]
+    weights = ends.assign(weight=ends["weight"].fillna(0.0)).groupby("operation")["weight"].mean()
+    return {
+        "skips": 100 * float(np.mean([name == "skip_connect" for name in kept])) if kept else 100.0,
+        "none_weight": float(weights.get("none", 0.0)),
+        "skip_weight": float(weights.get("skip_connect", 0.0)),
+    }
 
 
 def _searched(run: Run) -> dict[str, float]:

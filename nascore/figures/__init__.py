@@ -27,6 +27,7 @@ from nascore.figures.pruning.masks import draw_masks
 from nascore.figures.results.change import draw_change
 from nascore.figures.results.correlation import draw_correlation
 from nascore.figures.results.curves import draw_comparison, draw_training, metric_label, training_table
+from nascore.figures.results.factorial import draw_factorial
 from nascore.figures.results.landscape import draw_landscape
 from nascore.figures.results.speed import draw_speed
 from nascore.figures.results.tradeoff import draw_tradeoff
@@ -67,6 +68,7 @@ __all__ = [
     "draw_correlation",
     "draw_density",
     "draw_depths",
+    "draw_factorial",
     "draw_flow",
     "draw_function",
     "draw_genotype",

@@ -12,3 +12,5 @@ from nascore.recipes.registry import RECIPES as RECIPES
 from nascore.recipes.registry import find as find
 from nascore.recipes.registry import register as register
 from nascore.recipes.registry import table as table
+from nascore.recipes.sources import sources_of as sources_of
+from nascore.recipes.sources import sources_of_paper as sources_of_paper

@@ -20,9 +20,9 @@ _SEARCH = SearchSettings(
     space=CellSpace(),  # 8 cells, 16 channels, 4 nodes, 8 operations: appendix, search
     relaxation=Softmax(),  # equation 2
     optimization=Bilevel(order=1),  # algorithm 1; Adam for alpha: appendix, search
-    pruning=Pruning(),  # nothing is pruned
+    pruning=Pruning(),  # section 2.4: nothing goes before the end
     derivation=StrongestEdges(inputs=2),  # section 2.4
-    dataset="cifar10",
+    dataset="cifar10",  # section 3.1
     epochs=50,  # appendix, search
     batch_size=64,  # appendix, search
     learning_rate=0.025,  # appendix, search
@@ -34,7 +34,7 @@ _SEARCH = SearchSettings(
 )
 
 _RETRAINING = TrainingSettings(
-    dataset="cifar10",
+    dataset="cifar10",  # section 3.1
     cells=20,  # appendix, evaluation
     channels=36,  # code
     epochs=600,  # appendix, evaluation
@@ -50,16 +50,16 @@ _RETRAINING = TrainingSettings(
 )
 
 _IMAGENET = TrainingSettings(
-    dataset="folder:imagenet",
+    dataset="folder:imagenet",  # appendix, ImageNet
     image_size=224,  # appendix, ImageNet
     cells=14,  # appendix, ImageNet
     channels=48,  # appendix, ImageNet
-    stem="imagenet",
+    stem="imagenet",  # code
     reductions=None,
     epochs=250,  # appendix, ImageNet
     batch_size=128,  # appendix, ImageNet
     learning_rate=0.1,  # appendix, ImageNet
-    schedule="exponential",
+    schedule="exponential",  # appendix, ImageNet
     decay=0.97,  # appendix, ImageNet
     weight_decay=3e-5,  # appendix, ImageNet
     gradient_clip=5.0,  # code
@@ -73,7 +73,7 @@ SECOND_ORDER = Recipe(
     "darts-second-order",
     "darts",
     "bilevel search, second order",
-    override(_SEARCH, optimization__order=2),
+    override(_SEARCH, optimization__order=2),  # equation 7
     scales.SEARCH,
 )
 
@@ -81,7 +81,7 @@ SINGLE_LEVEL = Recipe(
     "darts-single-level",
     "darts",
     "weights and architecture parameters by the same gradient, on all training images",
-    override(_SEARCH, optimization=SingleLevel()),
+    override(_SEARCH, optimization=SingleLevel()),  # section 3.3: an alternative
     scales.SEARCH,
 )
 

@@ -103,7 +103,7 @@ def experiment(name: str) -> Experiment:
 
 
 _TRAINING = TrainingSettings(
-    dataset="cifar10",
+    dataset="cifar10",  # section 3.2
     genotype=PUBLISHED["DARTS_V2"],  # sections 3.1 and 3.2
     channels=16,  # sections 3.1 to 3.4
     epochs=600,  # DARTS
@@ -115,7 +115,7 @@ _TRAINING = TrainingSettings(
 )
 
 _PRUNING = GalSettings(
-    dataset="cifar10",
+    dataset="cifar10",  # section 3.2
     epochs=100,  # GAL
     batch_size=64,  # GAL
     learning_rate=0.01,  # GAL
@@ -131,7 +131,8 @@ _PRUNING = GalSettings(
 
 def _training(name: str) -> Settings:
     one = EXPERIMENTS[name]
-    changes = {"dataset": one.dataset, "cells": one.cells, "reductions": one.reductions, "stem": one.stem}
+    changes = {"dataset": one.dataset, "cells": one.cells}  # sections 3.1 to 3.4
+    changes |= {"reductions": one.reductions, "stem": one.stem}  # sections 3.1 to 3.4
     changes |= dict(one.data)
     changes |= {} if one.published_cells else {"genotype": None}
     changes |= {"epochs": 50} if one.image[0] == 1 else {}  # section 3.1
@@ -153,17 +154,27 @@ def _recipes(name: str) -> tuple[Recipe, ...]:
         f"gal-pruning-{name}",
         "darts_gal",
         f"{one.title}: adversarial pruning of its nodes",
-        override(_PRUNING, dataset=one.dataset, imitation=imitation, **dict(one.data)),
+        override(
+            _PRUNING,
+            dataset=one.dataset,  # sections 3.1 to 3.4
+            imitation=imitation,
+            **dict(one.data),
+        ),
         scales.node_pruning(name),
     )
     if one.published_cells:
         return training, pruning
-    space = {"space__cells": one.cells, "space__stem": one.stem}
+    space = {"space__cells": one.cells, "space__stem": one.stem}  # sections 3.2 to 3.4
     search = Recipe(
         f"gal-search-{name}",
         "darts_gal",
         f"{one.title}: DARTS's search of the cells",
-        override(darts.SEARCH.settings, dataset=one.dataset, **space, **dict(one.data)),
+        override(
+            darts.SEARCH.settings,
+            dataset=one.dataset,  # sections 3.2 to 3.4
+            **space,
+            **dict(one.data),
+        ),
         scales.stacked_search(name),
     )
     return search, training, pruning

@@ -108,8 +108,13 @@ def _cells(variant: str) -> Recipe:
 
 
 def _benchmark(variant: str) -> Recipe:
-    # of five operations one is left after four prunings, at epoch 100; `none` is never derived (3.3), and every edge is
-    settings = override(_BASELINE, space=NasBench201(), derivation=EveryEdge(), epochs=100, **VARIANTS[variant])
+    settings = override(
+        _BASELINE,
+        space=NasBench201(),  # not stated: its supernet is the benchmark's
+        derivation=EveryEdge(),  # 3.3: `none` is never derived; in this space every edge is
+        epochs=100,  # not stated; of five operations one is left after four prunings
+        **VARIANTS[variant],
+    )
     return _recipe(f"{NAMES[variant]}-201", f"{variant}, NAS-Bench-201", settings, scales.GRADUAL_SEARCH_201)
 
 
@@ -136,9 +141,9 @@ IMAGENET = Recipe(
     "eoinas-imagenet",
     "eoinas",
     "a derived network, trained on ImageNet",
-    # 4.4: as DARTS's (14 cells, 48 channels, 250 epochs, batch 128, 0.1, 3e-5) but for the schedule; label smoothing
-    # and the auxiliary loss are named without their values
-    override(darts.IMAGENET.settings, schedule="linear"),
+    # as DARTS's (14 cells, 48 channels, 250 epochs, batch 128, 0.1, 3e-5) but for the schedule; label smoothing and the
+    # auxiliary loss are named, their values are not
+    override(darts.IMAGENET.settings, schedule="linear"),  # 4.4
     darts.IMAGENET.profiles,
 )
 

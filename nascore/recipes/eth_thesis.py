@@ -34,7 +34,7 @@ def _staged(settings: Any, **own: Any) -> StagedSettings:
 _PDARTS: StagedSettings = _staged(
     override(
         darts.SEARCH.settings,  # 16 channels, 4 nodes, 8 operations, weight decay, momentum, alpha_std
-        space__cells=5,
+        space__cells=5,  # P-DARTS
         optimization=Bilevel(
             order=1,  # P-DARTS
             warm_up=10,  # P-DARTS, of each stage
@@ -123,7 +123,7 @@ def _profile(settings: Any, profile: str) -> dict[str, Any]:
 
 def _without(name: str) -> dict[str, Any]:
     left = tuple(each for each in operations.DARTS if each not in EXCLUDED[name])
-    return {"space__operations": left}
+    return {"space__operations": left}  # 3.4, 4.2
 
 
 def _in_proportion(changes: Mapping[str, Any]) -> dict[str, Any]:

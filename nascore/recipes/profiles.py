@@ -36,6 +36,22 @@ SPARSE_SEARCH: Profiles = SEARCH | {
     "gpu": _GPU | {"epochs": 50},
 }
 
+# the same, stopped when the clock says so (the recipe's stop): of as many epochs as four of DARTS's, as published
+TIMED_SEARCH: Profiles = SPARSE_SEARCH | {
+    profile: SPARSE_SEARCH[profile] | {"epochs": 4 * SEARCH[profile]["epochs"]} for profile in SEARCH
+}
+
+# long searches, to see whether skip connections take over: few photographs, seen often, by a deeper and narrower
+# supernet whose alpha moves fast
+LONG_SEARCH: Profiles = {
+    "smoke": SEARCH["smoke"],
+    "demo": _DOUBLE
+    | {"dataset": "cifar10", "image_size": 16, "train_images": 400, "batch_size": 40}
+    | {"space__cells": 6, "space__reductions": (2, 4), "space__channels": 4, "epochs": 40}
+    | {"learning_rate": 0.1, "final_learning_rate": 0.01, "optimization__learning_rate": 0.03},
+    "gpu": _GPU | {"epochs": 100},
+}
+
 # the same where a pass computes one operation of each edge: its steps cost little, and it takes many more of them
 SAMPLED_SEARCH: Profiles = {
     "smoke": SEARCH["smoke"] | {"epochs": 8},
@@ -84,6 +100,20 @@ RANDOM_SEARCH_201: Profiles = {
     "demo": _DEMO | {"space__cells": 1, "space__channels": 8, "batch_size": 30, "epochs": 5, "samples": 8},
     "gpu": _GPU | {"epochs": 10, "samples": 8},
 }
+
+
+def factorial_201(share: int) -> Profiles:
+    """The same of the factorial: photographs, small enough for many seeds, in a `share`-th of the epochs."""
+    sizes = {
+        "smoke": SEARCH_201["smoke"],
+        "demo": _DOUBLE
+        | {"dataset": "cifar10", "image_size": 8, "train_images": 600, "batch_size": 30}
+        | {"learning_rate": 0.1, "final_learning_rate": 0.01, "optimization__learning_rate": 0.01}
+        | {"space__cells": 1, "space__channels": 8, "epochs": 10},
+        "gpu": _GPU | {"epochs": 50},
+    }
+    return {profile: changes | {"epochs": changes["epochs"] // share} for profile, changes in sizes.items()}
+
 
 # a fifth of the epochs to warm up, and four intervals
 GRADUAL_SEARCH_201: Profiles = {

@@ -15,7 +15,7 @@ PROFILES = {
     "smoke": "tests: really trains, seconds on 2 CPU cores",
     "demo": "teaching, and what notebooks are committed with: minutes on 2 CPU cores",
     "gpu": "real but modest: minutes on one data-centre GPU",
-    "paper": "the published settings, to the letter: GPU-days",
+    "paper": "the published settings, and where a paper has none, as each table of sources says: GPU-days",
 }
 
 

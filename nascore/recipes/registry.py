@@ -17,12 +17,19 @@ from nascore.recipes.recipe import Recipe
 
 RELATED = (related.darts_minus, related.darts_plus, related.darts_pt, related.fair_darts, related.pc_darts)
 
+MODULES: tuple[types.ModuleType, ...] = (
+    darts,
+    random_search,
+    darts_gal,
+    sparse_darts,
+    dso_nas,
+    eth_thesis,
+    eoinas,
+    *RELATED,
+)
+
 # the package's own
-RECIPES: dict[str, Recipe] = {
-    recipe.name: recipe
-    for module in (darts, random_search, darts_gal, sparse_darts, dso_nas, eth_thesis, eoinas, *RELATED)
-    for recipe in module.RECIPES
-}
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for module in MODULES for recipe in module.RECIPES}
 
 ENTRY_POINTS = "nascore.recipes"  # the group under which an installed package names recipes
 

@@ -36,6 +36,40 @@ def test_what_has_no_strength_is_never_kept():
     assert cell(StrongestEdges(), dead).nodes[1] == (("sep_conv_3x3", 0),)
 
 
+# -- none, which may count ---------------------------------------------------------------------------------------------
+
+
+def test_an_edge_that_none_leads_is_absent_where_none_competes():
+    # `none` leads 0-2 (0.8) and 1-3 (0.9): nothing takes their places
+    keeps = ((("skip_connect", 1),), (("sep_conv_3x3", 0), ("skip_connect", 2)))
+    assert cell(StrongestEdges(none_competes=True)) == Cell(keeps, (2, 3))
+    assert cell(StrongestEdges(none_competes=True, inputs=1)).nodes == ((("skip_connect", 1),), (("skip_connect", 2),))
+
+
+def test_a_node_of_which_none_leads_every_edge_is_left_out():
+    led = STRENGTHS.clone()
+    led[1] = torch.tensor([0.4, 0.4, 0.2])  # a tie: what is not stronger than `none` is not kept
+    found = StrongestEdges(none_competes=True).genotype(SPACE, {"normal": led, "reduce": led}).reduce
+    assert found == Cell(((), (("sep_conv_3x3", 0),)), (3,))  # and 2-3 with it, since node 2 has no input
+
+
+def test_without_none_among_the_operations_it_has_nothing_to_compete_with():
+    space = CellSpace(nodes=2, cells=3, operations=SPACE.operations[1:])
+    alone = StrongestEdges(none_competes=True).choose(space, STRENGTHS[:, 1:])
+    assert alone == StrongestEdges().choose(space, STRENGTHS[:, 1:])
+
+
+def test_a_skip_that_is_limited_may_leave_an_edge_to_none():
+    # the 0.5 of edge 1-2 gives way; what is left there, 0.05, is behind its `none`, and the edge is gone
+    strengths = SKIPS.clone()
+    strengths[1] = torch.tensor([0.45, 0.5, 0.05])
+    limited = StrongestEdges(skip_limit=2, none_competes=True).choose(SPACE, strengths)
+    assert [(source, target) for _, source, target in limited] == [(0, 2), (0, 3), (2, 3)]
+    # groups are compared among what is not `none`; whether `none` leads is asked of operations one by one
+    grouped = StrongestGroups(none_competes=True).choose(GROUPED, WEIGHTS)
+    assert grouped == [("sep_conv_3x3", 0, 2)]
+
+
 # -- the limit on skips ------------------------------------------------------------------------------------------------
 
 # edges 0-2, 1-2, 0-3, 1-3, 2-3; on the last one a skip is stronger than all else, then comes nothing much

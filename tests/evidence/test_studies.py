@@ -104,6 +104,19 @@ def test_measures_of_searches_are_those_of_their_records():
         measures.benchmarked({"sparse": runs}, Flat())
 
 
+def test_skips_of_normal_cells_are_counted_by_hand():
+    run = nascore.load_run(min(paths.committed_runs().glob("darts-demo-s0-*")))
+    kept = [name for name, _, _ in run.genotype.cells()["normal"].edges()]
+    (row,) = measures.normal_cells({"darts": [run]}).to_dict("records")
+    assert row["skips"] == 100 * kept.count("skip_connect") / len(kept)
+    last = run.architecture_weights[lambda table: table.epoch == table.epoch.max()]
+    normal = last[last.cell == "normal"]
+    for column, name in (("none_weight", "none"), ("skip_weight", "skip_connect")):
+        assert row[column] == pytest.approx(normal[normal.operation == name].weight.sum() / 14)
+    with pytest.raises(ConfigError, match="has found no genotype of cells"):
+        measures.normal_cells({"benchmark": [nascore.load_run(min(paths.committed_runs().glob("darts-201-demo-*")))]})
+
+
 def test_epochs_to_learn_are_counted_from_the_curve(runs):
     accuracy = runs[0].history["test_accuracy"].tolist()
     for share in (0.5, 0.95, 1.0):

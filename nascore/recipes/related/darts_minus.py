@@ -37,7 +37,7 @@ SEARCH = Recipe(
     "darts-minus",
     "darts_minus",
     "DARTS-: an auxiliary skip connection that fades away",
-    override(darts.SEARCH.settings, relaxation=AuxiliarySkip()),
+    override(darts.SEARCH.settings, relaxation=AuxiliarySkip()),  # the method
     darts.SEARCH.profiles,
 )
 

@@ -33,7 +33,7 @@ SEARCH = Recipe(
     "darts-plus",
     "darts_plus",
     "DARTS+: stopped at two skip connections in the normal cell",
-    override(darts.SEARCH.settings, stop=TooManySkips()),
+    override(darts.SEARCH.settings, stop=TooManySkips()),  # the method
     darts.SEARCH.profiles,
 )
 

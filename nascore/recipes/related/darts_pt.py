@@ -74,7 +74,7 @@ SEARCH = Recipe(
     "darts-pt",
     "darts_pt",
     "DARTS-PT: operations chosen by perturbation of the supernet",
-    override(darts.SEARCH.settings, derivation=Perturbation()),
+    override(darts.SEARCH.settings, derivation=Perturbation()),  # code
     {at: changes | {"derivation__fine_tuning": 1} for at, changes in darts.SEARCH.profiles.items()},
 )
 

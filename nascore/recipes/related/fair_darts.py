@@ -48,10 +48,10 @@ SEARCH = Recipe(
     "FairDARTS: sigmoid weights and a zero-one loss",
     override(
         darts.SEARCH.settings,
-        space__operations=darts.SEARCH.settings.space.operations[1:],  # without `none`, which a weight of 0 replaces
-        relaxation=Sigmoid(),
-        penalty=ZeroOneLoss(),
-        derivation=AboveThreshold(),
+        space__operations=darts.SEARCH.settings.space.operations[1:],  # the method: a weight of 0 is `none`
+        relaxation=Sigmoid(),  # the method
+        penalty=ZeroOneLoss(),  # the method; its factor is the code's
+        derivation=AboveThreshold(),  # the method; its threshold is the code's
         optimization__learning_rate=3e-3,  # code
         optimization__betas=(0.9, 0.999),  # code
         learning_rate=0.005,  # code

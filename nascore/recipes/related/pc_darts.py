@@ -85,8 +85,8 @@ SEARCH = Recipe(
     "PC-DARTS: partial channels and edge normalisation",
     override(
         darts.SEARCH.settings,
-        space=PartialCellSpace(),  # K = 4: code
-        relaxation=EdgeNormalised(),
+        space=PartialCellSpace(),  # code: K = 4
+        relaxation=EdgeNormalised(),  # the method
         optimization__warm_up=15,  # code
         optimization__learning_rate=6e-4,  # code
         batch_size=256,  # code
