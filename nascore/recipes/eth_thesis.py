@@ -104,7 +104,7 @@ MATCHED: dict[str, tuple[dict[str, int], ...]] = {
 BATCHES = (64, 32)
 IN_BATCHES = ("PDARTS", "PDARTS-3", "PDARTS-N3", "PDARTS-N3ex")  # that are printed for 32
 
-SMALL_BATCHES = {"batch_size": 64, "learning_rate": 0.015}  # Tables 4.1 and 4.5, for some of the trainings
+SMALL_BATCHES = {"batch_size": 64, "learning_rate": 0.015}  # tables 4.1 and 4.5, for some of the trainings
 
 
 def _search(name: str, summary: str, changes: Mapping[str, Any]) -> Recipe:
@@ -155,7 +155,7 @@ RECIPES = (
         _search(
             f"{NAMES[name]}-batch-{size}",
             f"{name}: P-DARTS in stages, batches of {size}",
-            VARIANTS[name] | {"batch_size": size},
+            VARIANTS[name] | {"batch_size": size},  # tables A.1 and A.2
         )
         for name in IN_BATCHES
         for size in BATCHES[1:]
