@@ -77,8 +77,8 @@ class ProximalGradient(torch.optim.Optimizer):
             raise ConfigError("parameters must be one tensor or more in a list, or groups of them")
         if lr <= 0 or (not isinstance(penalty, Tensor) and penalty < 0):
             raise ConfigError(f"lr must be above 0 and penalty at least 0, not {lr!r} and {penalty!r}")
-        defaults = {"lr": lr, "penalty": penalty, "momentum": momentum, "nonnegative": nonnegative}
-        defaults["momentum_of"] = momentum_of
+        defaults: dict[str, Any] = {"lr": lr, "penalty": penalty, "momentum": momentum}
+        defaults |= {"nonnegative": nonnegative, "momentum_of": momentum_of}
         super().__init__(groups, defaults)
 
     @torch.no_grad()

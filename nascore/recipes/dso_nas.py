@@ -43,7 +43,7 @@ _SEARCH = SearchSettings(
     ),
     stop=Converged(  # section 4.2: until convergence
         patience=5,  # ours
-        tolerance=0.02,  # ours
+        tolerance=0.03,  # ours
     ),
     derivation=EveryEdge(),  # section 3.2: what is left
     alpha_mean=1.0,  # code

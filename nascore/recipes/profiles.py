@@ -288,10 +288,10 @@ def block_search(changes: Changes) -> Profiles:
         | small
         | {"space__levels": 2, "space__stages": (1, 1), "space__channels": 4}
         | {"optimization__learning_rate": 0.05},
-        "demo": _DEMO | small | {"batch_size": 30, "optimization__penalty": 0.05},
+        "demo": _DEMO | small | {"batch_size": 30, "optimization__penalty": 0.2, "optimization__learning_rate": 0.02},
         "gpu": _GPU | {"space__stages": (3, 3, 3), "space__channels": 24, "final_learning_rate": 0.1},
     }
-    lengths = {"smoke": (2, 4), "demo": (4, 24), "gpu": (20, 40)}  # epochs of pretraining, and of the search at most
+    lengths = {"smoke": (2, 4), "demo": (4, 36), "gpu": (20, 40)}  # epochs of pretraining, and of the search at most
     weights, scales = changes.get("optimization__ratio", (1, 1))
     fraction = changes.get("optimization__train_fraction", 0.5)
     steps = fraction * (1 if fraction == 1 else scales / weights)  # of the scales, to an epoch of all images

@@ -113,7 +113,7 @@ def _convolved(layer: nn.Conv2d, x: Tensor) -> Tensor:
 
 def _shifted(norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
     """The norm of x, and the ReLU after it."""
-    if norm.weight is not None or not rewritten(x, norm):
+    if norm.affine or not rewritten(x, norm):
         return F.relu(norm(x))
     y, mean, variance = NormShiftActivation.apply(x, norm.bias, norm.eps)
     follow(norm, mean, variance)
