@@ -151,15 +151,17 @@ def _settings(settings: Settings, path: Path = (), around: Any = ()) -> Iterator
 
 def _source(setting: _Setting, settings: Settings, chain: list[ModuleType]) -> tuple[str, str]:
     """Source and origin of one setting."""
+    # what nobody gave is as the first had it, from whom the others took it
+    upward = chain if setting.given else chain[::-1]
+    places = [(Fit.VALUE, module) for module in chain]
+    places += [(level, module) for module in upward for level in (Fit.ANSWER, Fit.WITHIN)]
+    places += [(Fit.NAME, module) for module in chain]
     known = {module: _fitting(setting, type(settings), module) for module in chain}
-    for level in Fit:
-        # what nobody gave is as the first had it, from whom the others took it
-        upward = level is Fit.WITHIN and not setting.given
-        for module in reversed(chain) if upward else chain:
-            if fitting := known[module][level]:
-                made_of = _explained(settings, module)
-                best = max(fitting, key=lambda each: made_of[each.group])
-                return _told(best.source, module, module is not chain[0])
+    for level, module in places:
+        if fitting := known[module][level]:
+            made_of = _explained(settings, module)
+            best = max(fitting, key=lambda each: made_of[each.group])
+            return _told(best.source, module, module is not chain[0])
     if isinstance(setting.value, Settings):  # an answer that is written out, its settings with their sources
         inner = _settings(setting.value, setting.path, ((setting.path, setting.value), *setting.around))
         for source, kind in (_source(each, settings, chain) for each in inner):

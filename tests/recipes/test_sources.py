@@ -31,6 +31,7 @@ _RETRAINING = TrainingSettings(
     epochs=33,  # section 2
     batch_size=12,
     learning_rate=0.5,  # not stated
+    weight_decay=0.0,
 )
 
 
