@@ -6,7 +6,8 @@ import pandas as pd
 
 from nascore.base.arguments import checked
 from nascore.base.errors import ConfigError
-from nascore.evidence.statistics import Comparison, compare, holm
+from nascore.evidence.statistics import compare, holm
+from nascore.evidence.verdicts import Comparison
 
 
 @checked

@@ -1,6 +1,7 @@
 """A factorial: what each combination of a method's parts ends in, a panel for each measure."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -113,8 +114,8 @@ def _handles(series: list[str], ceiling: bool) -> list[Line2D]:
         Line2D([], [], linestyle="none", marker="o", markersize=_MARK, label=f"{each}, one seed", color=colour)
         for each, colour in zip(series, SERIES_COLOURS, strict=False)
     ]
-    mean = {"linestyle": "none", "marker": "|", "markersize": 6, "markeredgewidth": 1.3, "color": INK}
-    handles.append(Line2D([], [], label="mean", **mean))
+    mean: dict[str, Any] = {"marker": "|", "markersize": 6, "markeredgewidth": 1.3}
+    handles.append(Line2D([], [], linestyle="none", color=INK, label="mean", **mean))
     if ceiling:
         handles.append(Line2D([], [], color=INK, linewidth=0.8, linestyle=(0, (4, 2)), label="the highest there is"))
     return handles
