@@ -95,6 +95,13 @@ class FastBlockSupernet(BlockSupernet):
 
     block = FastSearchBlock
 
+    def through(self, module: nn.Module, x: Tensor) -> Tensor:
+        """As in the plain form, but for the stem's pool: its gradient must not depend on how a CPU rounds, either."""
+        x = x.contiguous()
+        for layer in module if isinstance(module, nn.Sequential) else [module]:
+            x = pooled(layer, x)
+        return x
+
 
 def _operation(module: Any, x: Tensor) -> Tensor:
     """A Sequential of layers, a `ShiftNorm` and a ReLU."""

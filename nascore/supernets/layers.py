@@ -18,6 +18,7 @@ from nascore.networks.operations import FactorizedReduce, PlainConvolution, Sepa
 from nascore.networks.residual_stack import ResidualReduction
 from nascore.supernets import double
 from nascore.supernets.affine import AffineNorm, Average, ConvolutionAffineNorm, Quarter, Statistics, WideDepthwise
+from nascore.supernets.double import pooled
 from nascore.supernets.kernels import depthwise, from_phases, in_kernels, pointwise, to_phases
 from nascore.supernets.sharing import State
 
@@ -132,7 +133,7 @@ class _Way:
         elif _is_dense(layer) and layer.kernel_size == (1, 1) and layer.stride == (1, 1):
             self.x, self.own = pointwise(self.x, layer.weight), True
         else:
-            self.x, self.own = layer(self.whole()), False
+            self.x, self.own = pooled(layer, self.whole()), False
         return 1
 
     def whole(self) -> Tensor:

@@ -94,7 +94,7 @@ def test_gradients_reach_masks_and_not_the_baseline(baseline):
 def test_each_step_changes_its_own_parameters_alone(baseline):
     task = start(baseline)
     task.network.train()
-    probabilities = torch.rand(2, 8, 10).softmax(dim=2)
+    probabilities = torch.rand(2, 8, 10).double().softmax(dim=2)
     ours, theirs = bits(task.network.parameters()), bits(task.discriminator.parameters())
     task._step_discriminator(*probabilities)
     assert not any(changed(ours, task.network.parameters())) and any(changed(theirs, task.discriminator.parameters()))
@@ -317,7 +317,7 @@ def test_a_trained_network_can_be_trained_further(baseline):
 def test_the_best_answer_of_a_blind_discriminator_is_what_is_logged(baseline):
     """Of two networks that give the same outputs it can only say 2/3, at a loss of 1.91."""
     task = start(baseline, discriminator_rate=4.0)
-    same = torch.rand(16, 10).softmax(dim=1)
+    same = torch.rand(16, 10).double().softmax(dim=1)
     for _ in range(300):
         seen = task._step_discriminator(same, same)
     assert float(seen["trusts_generator_percent"].detach()) == pytest.approx(200 / 3, abs=1)

@@ -108,7 +108,7 @@ def test_it_counts_one_operation_of_each_edge_in_each_step_after_the_warm_up():
 def test_a_pass_computes_exactly_one_operation_of_each_edge_and_all_cells_of_a_type_the_same(monkeypatch):
     search = start("eoinas-baseline", space__cells=4, space__reductions=(1, 3), optimization__warm_up=0)
     problem = search.problem
-    problem.supernet = CellSupernet(search.settings.space, 1, 10)  # the plain form, which calls every module
+    problem.supernet = CellSupernet(search.settings.space, 1, 10).double()  # the plain form, which calls every module
     called = []
     for at, cell in enumerate(problem.supernet.cells):
         for edge, mixed in enumerate(cell.edges):

@@ -315,7 +315,7 @@ def start(recipe="dso-share", **overrides):
 def test_scales_start_at_one_and_have_no_decay():
     search = start()
     assert all((alpha == 1).all() for alpha in search.problem.alphas)
-    assert all(group["penalty"].eq(1e-3).all() for group in search.stepper.arch_optimizer.param_groups)
+    assert all(group["penalty"].float().eq(1e-3).all() for group in search.stepper.arch_optimizer.param_groups)
     with pytest.raises(ConfigError, match="weight_decay"):
         Proximal(weight_decay=1e-3)
 

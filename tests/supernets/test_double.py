@@ -111,3 +111,22 @@ def test_the_gradient_of_a_max_pool_does_not_depend_on_rounding():
     assert torch.equal(one, other)
     one, other = (torch.autograd.grad(pool(x), x, g)[0] for x in rounded)
     assert not torch.equal(one, other)
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        *SPACES,
+        BlockSpace(levels=2, stages=(1, 1), channels=4, stem="imagenet"),
+        CellSpace(cells=3, nodes=2, channels=4, reductions=(1,), stem="imagenet"),
+    ],
+)
+def test_no_max_pool_is_left_to_torch(space, monkeypatch):
+    supernet = space.supernet(3, 10).double()
+    (_, weights), images = mixture(space), torch.randn(2, 3, 32, 32).double()
+
+    def refused(*_):
+        raise AssertionError("torch breaks ties as a CPU rounds")
+
+    monkeypatch.setattr(torch.nn.MaxPool2d, "forward", refused)
+    assert supernet(images, weights).shape == (2, 10)

@@ -321,3 +321,19 @@ def test_in_half_precision_it_is_near_what_it_is():
     with torch.autocast("cpu", torch.bfloat16):
         logits = fast(images)
     assert distance([logits.detach().float()], [exact.detach()]) < 0.1
+
+
+def test_in_double_precision_no_max_pool_is_left_to_torch(monkeypatch):
+    def refused(*_):
+        raise AssertionError("torch breaks ties as a CPU rounds")
+
+    every = connections(1, len(CANDIDATES))
+    blocks = BlockGenotype(CANDIDATES, 1, (connected(every, len(CANDIDATES) + 1),))
+    pools = Cell(((("max_pool_3x3", 0), ("max_pool_3x3", 1)),), (2,))
+    networks = [
+        FastBlockNetwork(blocks, (1, 1), 4, 3, 3, "imagenet"),
+        FastCellNetwork(Genotype((pools,), pools), 3, 4, 3, 3, reductions=(1,)),
+    ]
+    monkeypatch.setattr(nn.MaxPool2d, "forward", refused)
+    for network in networks:
+        assert network.double()(torch.randn(2, 3, 32, 32).double()).shape == (2, 3)

@@ -87,7 +87,8 @@ def test_the_first_epoch_is_that_of_single_precision_up_to_its_rounding(case, do
     """But for draws while it runs, which are others: of Gumbel noise."""
     if CASES[case][0] == "gdas":
         pytest.skip("draws Gumbel noise")
-    single, double = compute(case, tmp_path).history.iloc[0], doubles[case].history.iloc[0]
+    single = compute(case, tmp_path, precision="float32").history.iloc[0]
+    double = doubles[case].history.iloc[0]
     assert double.train_loss == pytest.approx(single.train_loss, rel=1e-3)
     assert double.train_loss != single.train_loss
 
@@ -104,6 +105,6 @@ def test_weights_of_the_other_precision_are_converted(first, then, tmp_path):
 
 
 def test_a_network_is_pruned_in_another_precision_than_it_was_trained_in(tmp_path):
-    trained = nascore.run("gal-training-mnist", root=tmp_path, **HERE)
+    trained = nascore.run("gal-training-mnist", root=tmp_path, precision="float32", **HERE)
     pruned = nascore.run("gal-pruning-mnist", root=tmp_path, after=trained, precision="float64", epochs=1, **HERE)
     assert {each.dtype for each in pruned.weights().values() if each.is_floating_point()} == {torch.float64}
