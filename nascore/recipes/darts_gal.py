@@ -1,7 +1,14 @@
 """DARTS-GAL (Zhang et al.): search cells, stack and train them, prune nodes adversarially, train what is left.
 
 Numbers are the paper's where it gives them, with the section; it gives few. "GAL" marks what the method that it builds
-on uses (Lin et al. 2019, in its public code for networks of branches), "DARTS" what its evaluation uses.
+on uses (Lin et al. 2019, in its public code for networks of branches), "DARTS" what its evaluation uses; `sourced`
+tells the source of every setting.
+
+The paper's text and its printed sizes speak of different networks, so there are two settings of it. `gal-training-*`
+and `gal-pruning-*` are *as printed*: equations 4 and 6, layouts and channels as text and tables have them, and a pruned
+node goes with its operations (section 2.4). `...-as-counted` are what gives the printed sizes: see `Counted`. For MNIST
+both are there a second time, `gal-*-mnist-as-printed` and `gal-*-mnist-as-counted`, on MNIST's own images at `demo`,
+where `gal-*-mnist` has digits of 8x8 pixels.
 """
 
 from dataclasses import dataclass
@@ -14,8 +21,20 @@ from nascore.networks.cells import Genotype, Kept, Stack
 from nascore.networks.published import PUBLISHED
 from nascore.recipes import darts
 from nascore.recipes import profiles as scales
+from nascore.recipes.profiles import Profiles
 from nascore.recipes.recipe import Recipe
 from nascore.training.retraining import TrainingSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counted:
+    """The network whose sizes before and after pruning are the printed ones: found by counting, not printed.
+
+    Pruned nodes leave the concatenation alone, and cells that keep none keep all (the rule `concat` with `keep`).
+    """
+
+    reductions: tuple[int, ...]
+    channels: int = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +51,7 @@ class Experiment:
     published_cells: bool = False  # the cells that DARTS published; else those of a search of its own, which are lost
     table: int  # with the nodes that were kept
     data: tuple[tuple[str, object], ...] = ()  # other settings of the data
+    counted: Counted | None = None  # None where no number of channels explains the sizes
 
     @property
     def rule_reductions(self) -> tuple[int, ...]:
@@ -55,7 +75,14 @@ _LARGE = (("image_size", 224), ("fit", "square"))  # section 3.3: 256 x 256, of 
 
 EXPERIMENTS: dict[str, Experiment] = {
     "mnist": Experiment(
-        title="MNIST", dataset="mnist", cells=5, reductions=(1, 2), image=(1, 28, 28), published_cells=True, table=1
+        title="MNIST",
+        dataset="mnist",
+        cells=5,
+        reductions=(1, 2),
+        image=(1, 28, 28),
+        published_cells=True,
+        table=1,
+        counted=Counted(reductions=(1, 3)),
     ),  # section 3.1
     "fashion": Experiment(
         title="FashionMNIST",
@@ -65,12 +92,25 @@ EXPERIMENTS: dict[str, Experiment] = {
         image=(1, 28, 28),
         published_cells=True,
         table=1,
+        counted=Counted(reductions=(1, 3)),
     ),  # section 3.1
     "cifar10": Experiment(
-        title="CIFAR10", dataset="cifar10", cells=12, reductions=(4, 8), published_cells=True, table=3
+        title="CIFAR10",
+        dataset="cifar10",
+        cells=12,
+        reductions=(4, 8),
+        published_cells=True,
+        table=3,
+        counted=Counted(reductions=(4, 8)),
     ),  # section 3.2
     "cifar100": Experiment(
-        title="CIFAR100", dataset="cifar100", cells=10, reductions=(3, 6), classes=100, table=3
+        title="CIFAR100",
+        dataset="cifar100",
+        cells=10,
+        reductions=(3, 6),
+        classes=100,
+        table=3,
+        counted=Counted(reductions=(3, 6), channels=32),
     ),  # section 3.2
     "cats": Experiment(
         title="Cats vs. Dogs",
@@ -93,6 +133,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         image=(3, 360, 360),
         table=7,
         data=(("image_size", 360), ("clip_seconds", 3.0), ("speakers", 100)),
+        counted=Counted(reductions=(3, 6), channels=36),
     ),  # section 3.4
 }
 
@@ -125,8 +166,18 @@ _PRUNING = GalSettings(
     momentum=0.9,  # GAL
     weight_decay=2e-4,  # GAL; equation 7 has no factor
     sparsity=1e-2,  # GAL
-    noise=0.1,  # not stated
+    imitation=1.0,  # equations 4 and 6; for GAL's own weight see `coded_imitation`
+    noise=0.1,  # ours: the paper has the dropout, and no rate
+    batchnorm="precise",  # ours: it changes what is told of the generator, and nothing that it learns
 )
+
+
+def coded_imitation(classes: int) -> float:
+    """The weight of L_data in GAL's public code, in units of equation 6, of outputs for so many classes.
+
+    It is 0.1 times the mean of the squares over images and logits, of which equation 6 has half the sum over logits.
+    """
+    return 0.2 / classes
 
 
 def _training(name: str) -> Settings:
@@ -139,25 +190,30 @@ def _training(name: str) -> Settings:
     return override(_TRAINING, **changes)
 
 
+def _pair(name: str, suffix: str, which: str, profiles: tuple[Profiles, Profiles]) -> tuple[Recipe, Recipe]:
+    """The training, before and after pruning, and the pruning: as printed or, where `which` says so, as counted."""
+    one = EXPERIMENTS[name]
+    training, pruning = _training(name), override(_PRUNING, dataset=one.dataset, **dict(one.data))
+    if which == "as counted" and one.counted:
+        training = override(training, reductions=one.counted.reductions, channels=one.counted.channels)
+        pruning = override(pruning, rule="concat", empty="keep")
+    titles = (f"{one.title}, {which}: {does}" for does in ("the stacked network, before and after", "adversarial"))
+    names = (f"gal-{step}-{name}{suffix}" for step in ("training", "pruning"))
+    first, second = (
+        Recipe(each, "darts_gal", f"{title} pruning of its nodes", settings, at)
+        for each, title, settings, at in zip(names, titles, (training, pruning), profiles, strict=True)
+    )
+    return first, second
+
+
 def _recipes(name: str) -> tuple[Recipe, ...]:
     one = EXPERIMENTS[name]
-    training = Recipe(
-        f"gal-training-{name}",
-        "darts_gal",
-        f"{one.title}: the stacked network, before and after pruning",
-        _training(name),
-        scales.stacked_training(name),
-    )
-    imitation = 0.2 / one.classes  # GAL: 0.1 times the mean over the logits, of which equation 6 has half the sum
-    pruning = Recipe(
-        f"gal-pruning-{name}",
-        "darts_gal",
-        f"{one.title}: adversarial pruning of its nodes",
-        override(_PRUNING, dataset=one.dataset, imitation=imitation, **dict(one.data)),
-        scales.node_pruning(name),
-    )
+    profiles = scales.stacked_training(name), scales.node_pruning(name)
+    found = _pair(name, "", "as printed", profiles)
+    if one.counted and name != "mnist":
+        found += _pair(name, "-as-counted", "as counted", profiles)
     if one.published_cells:
-        return training, pruning
+        return found
     space = {"space__cells": one.cells, "space__stem": one.stem}
     search = Recipe(
         f"gal-search-{name}",
@@ -166,7 +222,12 @@ def _recipes(name: str) -> tuple[Recipe, ...]:
         override(darts.SEARCH.settings, dataset=one.dataset, **space, **dict(one.data)),
         scales.stacked_search(name),
     )
-    return search, training, pruning
+    return search, *found
 
 
-RECIPES = tuple(recipe for name in EXPERIMENTS for recipe in _recipes(name))
+_MNIST = tuple(
+    recipe
+    for which in ("as printed", "as counted")
+    for recipe in _pair("mnist", f"-{which.replace(' ', '-')}", which, scales.MNIST)
+)
+RECIPES = (*(recipe for name in EXPERIMENTS for recipe in _recipes(name)), *_MNIST)
