@@ -13,7 +13,10 @@ where `gal-*-mnist` has digits of 8x8 pixels.
 
 from dataclasses import dataclass
 
+import pandas as pd
+
 from nascore.base.config import Settings, choose, override
+from nascore.base.display import settings_items
 from nascore.evidence import tables
 from nascore.gal.pruning import GalSettings
 from nascore.networks.cell_stack import default_reductions, stacked
@@ -231,3 +234,77 @@ _MNIST = tuple(
     for recipe in _pair("mnist", f"-{which.replace(' ', '-')}", which, scales.MNIST)
 )
 RECIPES = (*(recipe for name in EXPERIMENTS for recipe in _recipes(name)), *_MNIST)
+
+
+# Where the settings are from ------------------------------------------------------------------------------------------
+
+_DATA = {
+    **dict.fromkeys(("dataset", "train_images", "test_images"), "paper, sections 3.1 to 3.4: all images"),
+    **dict.fromkeys(("image_size", "fit"), "paper, sections 3.3 and 3.4; elsewhere images are as they are"),
+    **dict.fromkeys(("clip_seconds", "speakers"), "paper, section 3.4"),
+    "augment": "DARTS (cited code), where the data set allows it; the paper does not say",
+    "precision": "ours; the paper does not say",
+}
+_UNUSED = {
+    **dict.fromkeys(("final_learning_rate", "decay", "step_epochs", "restart_epochs"), "of another schedule: not used"),
+    "nesterov": "DARTS (cited code)",
+}
+_SOURCES: dict[str, dict[str, str]] = {
+    "training": _UNUSED
+    | _DATA
+    | dict.fromkeys(
+        ("learning_rate", "final_learning_rate", "schedule", "momentum", "weight_decay", "gradient_clip", "batch_size"),
+        "DARTS (cited code); the paper does not say",
+    )
+    | dict.fromkeys(("cutout", "drop_path"), "DARTS (cited code); the paper has a dropout (2.4), and no rate")
+    | {
+        "epochs": "paper, section 3.1, for grey images; elsewhere DARTS (cited code)",
+        "network": "paper, section 2.2",
+        "genotype": "paper, sections 3.1 and 3.2: DARTS's for three data sets; else a search's",
+        "cells": "paper, sections 3.1 to 3.4",
+        "channels": "paper, sections 3.1 to 3.4",
+        "reductions": "paper, sections 3.1 to 3.4 and Tables 1, 3, 5, 7",
+        "stem": "paper, section 3.3 and Figure 17; DARTS (cited code) for small images",
+        "stages": "of another kind of network: not used",
+        **dict.fromkeys(("auxiliary_weight", "dropout", "label_smoothing"), "ours: none; the paper does not say"),
+    },
+    "pruning": _UNUSED
+    | _DATA
+    | dict.fromkeys(
+        ("epochs", "batch_size", "learning_rate", "schedule", "decay", "step_epochs", "momentum", "weight_decay"),
+        "GAL (authors' cited code); the paper does not say",
+    )
+    | dict.fromkeys(("mask_momentum", "nonnegative", "sparsity", "mask_rate"), "GAL (authors' cited code)")
+    | dict.fromkeys(("imitation", "adversarial", "restraint"), "paper, equations 4 to 7: every term has weight 1")
+    | {
+        "gradient_clip": "DARTS (cited code); the paper does not say",
+        "clip": "ours: with the masks, as all that learns; the paper does not say",
+        "cutout": "ours: none",
+        "labels": "paper, equations 4 to 7: labels are not used",
+        "noise": "paper, section 2.3, has the dropout; its rate is ours",
+        "hidden": "paper, section 2.3: five layers; their widths are GAL's (cited code)",
+        "activation": "ours: GAL's code has nothing between the layers, which makes them one",
+        "discriminator_steps": "paper, section 2.3: two alternate phases",
+        "discriminator_rate": "GAL (authors' cited code)",
+        "mask_start": "ours: GAL's code draws from N(0, 1)",
+        "mask_interval": "paper, section 2.3: masks are updated with the generator; GAL's code: every 200 steps",
+        "batchnorm": "ours: it changes what is told of the generator alone",
+        "rule": "paper, sections 2.3 and 2.4: nodes are trimmed, with their connections",
+        "empty": "ours: what has no node left is passed by",
+    },
+}
+_COUNTED = dict.fromkeys(("reductions", "channels", "rule", "empty"), "found by counting: it gives the printed sizes")
+
+
+def sourced(recipe: Recipe) -> pd.DataFrame:
+    """All settings of a training or a pruning at `paper`, with the source of each: columns setting, value, source.
+
+    Raises `ConfigError` for a recipe that is none of DARTS-GAL's trainings and prunings.
+    """
+    parts = recipe.name.split("-")
+    kind = parts[1] if parts[0] == "gal" else ""
+    sources = dict(choose("kind of recipe of DARTS-GAL", kind, _SOURCES))
+    if recipe.name.endswith("-as-counted"):
+        sources |= {name: source for name, source in _COUNTED.items() if name in sources}
+    rows = [(name, value, sources[name]) for name, value in settings_items(recipe.settings)]
+    return pd.DataFrame(rows, columns=["setting", "value", "source"])

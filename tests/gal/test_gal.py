@@ -7,12 +7,13 @@ import torch
 
 import nascore
 from nascore import gal
+from nascore.base.display import settings_items
 from nascore.base.errors import ConfigError, RunError
 from nascore.evidence import findings
 from nascore.gal import every_node, pruned
 from nascore.networks import PUBLISHED, Stack
-from nascore.recipes import find
-from nascore.recipes.darts_gal import EXPERIMENTS, coded_imitation
+from nascore.recipes import RECIPES, find
+from nascore.recipes.darts_gal import EXPERIMENTS, coded_imitation, sourced
 
 PRUNING = "gal-pruning-mnist"
 
@@ -471,3 +472,14 @@ def test_the_coded_weight_is_a_tenth_of_the_mean_of_squares():
     one, other = torch.randn(2, 6, 10, generator=torch.Generator().manual_seed(0))
     coded = 0.1 * torch.nn.functional.mse_loss(one, other)
     assert float(coded_imitation(10) * gal.imitation_loss(one, other)) == pytest.approx(float(coded))
+
+
+def test_every_setting_of_paper_has_a_source():
+    for recipe in (each for name, each in RECIPES.items() if name.startswith(("gal-training", "gal-pruning"))):
+        table = sourced(recipe).set_index("setting")
+        assert list(table.index) == [name for name, _ in settings_items(recipe.settings)]
+        assert table["source"].str.len().gt(5).all()
+        counted = table["source"].str.startswith("found by counting").any()
+        assert counted == recipe.name.endswith("-as-counted")
+    with pytest.raises(ConfigError, match="unknown kind of recipe of DARTS-GAL"):
+        sourced(find("darts"))
