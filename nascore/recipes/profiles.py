@@ -217,7 +217,7 @@ MNIST: tuple[Profiles, Profiles] = (
     | {
         "demo": stacked_training("mnist")["demo"]
         | _MNIST
-        | {"train_images": 3000, "channels": 4, "epochs": 3, "batch_size": 50}
+        | {"train_images": 2500, "channels": 4, "epochs": 3, "batch_size": 50}
     },
     node_pruning("mnist")
     | {
