@@ -212,7 +212,7 @@ def _pair(name: str, suffix: str, which: str, profiles: tuple[Profiles, Profiles
 def _recipes(name: str) -> tuple[Recipe, ...]:
     one = EXPERIMENTS[name]
     profiles = scales.stacked_training(name), scales.node_pruning(name)
-    found = _pair(name, "", "as printed", profiles)
+    found: tuple[Recipe, ...] = _pair(name, "", "as printed", profiles)
     if one.counted and name != "mnist":
         found += _pair(name, "-as-counted", "as counted", profiles)
     if one.published_cells:

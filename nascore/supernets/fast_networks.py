@@ -74,7 +74,7 @@ def states_of(
 class FastCellNetwork(CellNetwork):
     """`CellNetwork`, computed state by state; see the module."""
 
-    cell = FastDerivedCell
+    cell: type[BuiltCell] = FastDerivedCell
 
     def outputs(self, x: Tensor, call: Callable[..., Tensor]) -> Iterator[Tensor | None]:
         statistics = Statistics()
