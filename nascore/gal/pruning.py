@@ -16,13 +16,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim.swa_utils import update_bn
 
 from nascore.base.arguments import checked
 from nascore.base.config import from_dict
 from nascore.base.errors import ConfigError
 from nascore.base.processes import check_alone
 from nascore.base.ranges import Momentum, NonNegative, Probability, Range, Seed, Steps
-from nascore.data import WHOLE, AnyDataset, Info
+from nascore.data import WHOLE, AnyBatches, AnyDataset, Info
 from nascore.gal.game import Discriminator, adversarial_loss, discriminator_loss, imitation_loss
 from nascore.gal.masked import MaskedNetwork
 from nascore.gal.told_apart import auc, trained_alone, untrained
@@ -57,12 +58,17 @@ class GalSettings(DataSettings, SgdSettings):
     noise: Probability = 0.0  # z of equation 5: dropout before the classifier, in the generator's step alone
     hidden: _Layers = (128, 256, 128)  # the discriminator's hidden units
     activation: bool = True  # ReLUs between its layers
+    discriminator_steps: Steps = 1  # its steps for each of the generator's, all on the same outputs
     discriminator_rate: _Ratio = 1.0  # its learning rate, in units of the weights'
     mask_start: Literal["one", "normal"] = "one"  # 1, or a standard normal (Code: GAL)
     mask_rate: _Ratio = 1.0  # the masks' learning rate, in units of the weights'
     mask_momentum: Momentum | Literal["fista"] = "fista"  # as in Code: GAL; starts anew when the learning rate changes
     mask_interval: Steps = 1  # steps between two of the masks, each on the last batch's gradient
     nonnegative: bool = True  # masks below 0 become 0 (Code: GAL)
+    clip: Literal["all", "weights"] = "all"  # whose gradients `gradient_clip` bounds: those of the masks, too, or not
+    # by which statistics the generator is evaluated: the running ones, which masks that fall leave behind, or precise
+    # ones, estimated anew before each evaluation (Wu and Johnson 2021), see `Gal.estimate_statistics`
+    batchnorm: Literal["running", "precise"] = "running"
     rule: Rule = "node"  # what pruning a node takes away, see `node_pruning.pruned`
     empty: Empty = "bypass"  # and what becomes of a cell that keeps none
 
@@ -123,7 +129,7 @@ class Gal:
 
         Losses are means over the images; `same_percent` says how often generator and baseline prefer the same class,
         `trusts_baseline_percent` and `trusts_generator_percent` what the discriminator's mean D is for either, `kept`
-        how many nodes have a mask.
+        how many nodes have a mask, `clipped_percent` in how many steps the generator's gradients were shortened.
         """
         rate = set_learning_rate(self.optimizer, self.settings.learning_rate_at(self.epoch))
         set_learning_rate(self.opponent, rate * self.settings.discriminator_rate)
@@ -135,10 +141,26 @@ class Gal:
                 totals[name] = totals.get(name, 0.0) + mean.detach() * len(labels)
         self.epoch += 1
         self.snapshots.append(self._snapshot())
+        if self.settings.batchnorm == "precise":
+            self.estimate_statistics()
         self.network.eval()
         means = {name: float(total) / self.train.count for name, total in totals.items()}
         row = {"learning_rate": rate, "kept": sum(map(len, self.network.kept()))} | means
         return row | evaluate(self._logits, self.test, self.device).named("test")
+
+    def estimate_statistics(self) -> None:
+        """Set BatchNorm's running statistics to their means over the training images, as they are, batch by batch.
+
+        The running ones follow a network that changes with every step by a tenth of the way, and what each layer is
+        behind multiplies along the network. Nothing but these statistics changes, and nothing is drawn.
+        """
+        batches = self._unchanged(self.images[0])
+        with autocast(self.settings.precision, self.device):
+            update_bn((self._converted(images) for images, _ in batches), self.network)
+
+    def _unchanged(self, images: AnyDataset) -> AnyBatches:
+        """Images in order, in batches of the size on which the game is played."""
+        return evaluation_batches(images, share=WHOLE._replace(least=2), batch_size=self.settings.batch_size)
 
     def _set_mask_rate(self) -> None:
         for group in self.proximal.param_groups:
@@ -165,12 +187,13 @@ class Gal:
         return features * kept / (1 - self.settings.noise)
 
     def _step_discriminator(self, baseline: Tensor, generated: Tensor) -> dict[str, Tensor]:
-        judged = self.discriminator(torch.cat([baseline, generated]))
-        real, fake = judged.chunk(2)
-        loss = discriminator_loss(real, fake, self.settings.restraint)
-        self.opponent.zero_grad()
-        loss.backward()
-        self.opponent.step()
+        """As many steps as it has on one batch; what is told is of the last, before it is taken."""
+        for _ in range(self.settings.discriminator_steps):
+            real, fake = self.discriminator(torch.cat([baseline, generated])).chunk(2)
+            loss = discriminator_loss(real, fake, self.settings.restraint)
+            self.opponent.zero_grad()
+            loss.backward()
+            self.opponent.step()
         trust = {"trusts_baseline_percent": real, "trusts_generator_percent": fake}
         return {"discriminator_loss": loss} | {name: 100 * judged.sigmoid().mean() for name, judged in trust.items()}
 
@@ -185,7 +208,9 @@ class Gal:
         self.optimizer.zero_grad()
         self.proximal.zero_grad()
         total.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), settings.gradient_clip)  # the masks', too
+        together = self.network.parameters() if settings.clip == "all" else self.network.unmasked()
+        norm = nn.utils.clip_grad_norm_(together, settings.gradient_clip)
+        losses["clipped_percent"] = 100.0 * (norm > settings.gradient_clip)
         self.optimizer.step()
         self.steps += 1
         if self.steps % settings.mask_interval == 0:
@@ -271,7 +296,7 @@ class Gal:
         """
         buffers = {name: each.clone() for name, each in self.network.named_buffers()}
         self.network.train()
-        batches = evaluation_batches(images, share=WHOLE._replace(least=2), batch_size=self.settings.batch_size)
+        batches = self._unchanged(images)
         with autocast(self.settings.precision, self.device):
             pairs = [
                 [wide(network(self._converted(batch))).softmax(dim=1) for network in (self.baseline, self.network)]

@@ -95,10 +95,11 @@ def test_every_committed_pruning_of_nodes_leads_to_its_genotype_again():
     prunings = [run for run in RECORDS if "sparsity" in run.settings]
     assert prunings
     for run in prunings:
-        one = experiment(run.recipe.removeprefix("gal-pruning-"))
+        one = experiment(run.recipe.removeprefix("gal-pruning-").partition("-as-")[0])
         before = nascore.load_run(paths.committed_runs() / run.config["after"]["run"])
-        whole = stacked(before.genotype, one.cells, one.reductions)
-        assert pruned(whole, findings.kept_nodes(run)) == run.genotype, run.name
+        whole = stacked(before.genotype, one.cells, tuple(before.settings["reductions"]))
+        how = run.settings["rule"], run.settings["empty"]
+        assert pruned(whole, findings.kept_nodes(run), *how) == run.genotype, run.name
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,13 @@ import torch
 
 import nascore
 from nascore import gal
+from nascore.base.display import settings_items
 from nascore.base.errors import ConfigError, RunError
 from nascore.evidence import findings
 from nascore.gal import every_node, pruned
 from nascore.networks import PUBLISHED, Stack
-from nascore.recipes import find
-from nascore.recipes.darts_gal import EXPERIMENTS
+from nascore.recipes import RECIPES, find
+from nascore.recipes.darts_gal import EXPERIMENTS, coded_imitation, sourced
 
 PRUNING = "gal-pruning-mnist"
 
@@ -23,7 +24,9 @@ def baseline(tmp_path_factory):
 
 
 def start(baseline, **overrides):
+    """The task itself, in single precision, as most tensors of these tests are."""
     torch.manual_seed(0)
+    overrides = {"precision": "float32"} | overrides
     return find(PRUNING).at("smoke", **overrides).start(torch.device("cpu"), 0, after=baseline)
 
 
@@ -322,3 +325,161 @@ def test_the_best_answer_of_a_blind_discriminator_is_what_is_logged(baseline):
         seen = task._step_discriminator(same, same)
     assert float(seen["trusts_generator_percent"].detach()) == pytest.approx(200 / 3, abs=1)
     assert float(seen["discriminator_loss"].detach()) == pytest.approx(-2 * math.log(2 / 3) - math.log(1 / 3), abs=1e-2)
+
+
+# -- settings that text and code disagree on ---------------------------------------------------------------------------
+
+
+def test_more_steps_of_the_discriminator_are_that_many_of_its_optimizer(baseline):
+    """Three at once are one after the other, on the same outputs; the generator's step waits for them."""
+    once, thrice = start(baseline), start(baseline, discriminator_steps=3)
+    probabilities = torch.rand(2, 8, 10, generator=torch.Generator().manual_seed(0)).softmax(dim=2)
+    for _ in range(3):
+        last = once._step_discriminator(*probabilities)
+    told = thrice._step_discriminator(*probabilities)
+    assert not any(changed(bits(once.discriminator.parameters()), thrice.discriminator.parameters()))
+    assert torch.equal(told["discriminator_loss"], last["discriminator_loss"])
+
+
+@pytest.mark.parametrize("clip", ["all", "weights"])
+def test_the_clip_bounds_the_gradients_of_weights_with_or_without_masks(clip, baseline):
+    """By hand: gradients are all shortened by one factor, 1e-3 over their norm, the masks' if they count."""
+    task, free = start(baseline, clip=clip, gradient_clip=1e-3), start(baseline, gradient_clip=1e9)
+    images, labels = next(iter(task.train))
+    for each in (task, free):
+        each.network.train()
+        told = each._step_generator(each.network(images), 9 * each.baseline(images), labels)["clipped_percent"]
+        assert float(told) == (100.0 if each is task else 0.0)
+    masks, whole = ([each.grad for each in some.network.masks().values()] for some in (task, free))
+    weights = [each.grad for each in task.network.unmasked() if each.grad is not None]
+    ours = [each.grad for each in free.network.unmasked() if each.grad is not None]
+    counted = [*ours, *whole] if clip == "all" else ours
+    factor = 1e-3 / float(torch.cat([each.flatten() for each in counted]).norm())
+    assert all(torch.allclose(a, factor * b, rtol=1e-3, atol=0) for a, b in zip(weights, ours, strict=True))
+    by = factor if clip == "all" else 1.0
+    assert all(torch.allclose(a, by * b, rtol=1e-3, atol=0) for a, b in zip(masks, whole, strict=True))
+
+
+@pytest.mark.parametrize("channels", [4, 16])
+def test_precise_statistics_are_means_over_the_training_images(channels, tmp_path):
+    """Against a slow reference: each BatchNorm's inputs are looked at, batch by batch. Nothing else changes."""
+    how = {"profile": "smoke", "device": "cpu", "root": tmp_path, "progress": False}
+    task = start(
+        nascore.run("gal-training-mnist", channels=channels, epochs=1, **how), batchnorm="precise", precision="float64"
+    )
+    before = {name: each.clone() for name, each in task.network.state_dict().items()}
+    draws = task.generator.get_state()
+    task.estimate_statistics()
+    for name, each in task.network.state_dict().items():
+        assert "running" in name or "num_batches" in name or torch.equal(each, before[name])
+    assert torch.equal(task.generator.get_state(), draws)
+    norms, seen = dict(task.network.named_modules()), {}
+    plain = nascore.CellNetwork(task.network.stack, channels=channels, in_channels=1).to(torch.float64)
+    known = plain.state_dict()
+    plain.load_state_dict({name: each for name, each in task.network.state_dict().items() if name in known})
+    for name, each in plain.named_modules():
+        if isinstance(each, torch.nn.BatchNorm2d):
+            of = seen.setdefault(name, [])
+            each.register_forward_pre_hook(lambda _, args, of=of: of.append(args[0].transpose(0, 1).flatten(1)))
+    with torch.no_grad():
+        for images, _ in task._unchanged(task.images[0]):
+            plain.train()(images.double())
+    for name, batches in seen.items():
+        norm = norms[name]
+        assert norm.momentum == 0.1 and len(batches) == 4  # 128 images by 32
+        mean, variance = (torch.stack([of(each) for each in batches]).mean(dim=0) for of in (_mean, _variance))
+        assert torch.allclose(mean, norm.running_mean, atol=1e-6)
+        assert torch.allclose(variance, norm.running_var, rtol=1e-4)
+
+
+def _mean(values):
+    return values.mean(dim=1)
+
+
+def _variance(values):
+    return values.var(dim=1)
+
+
+def test_precise_statistics_change_what_is_told_and_nothing_that_is_learned(baseline):
+    """Masks that fall leave the running statistics behind: by them the generator seems worse than it is."""
+    running, precise = (run(baseline, batchnorm=which) for which in ("running", "precise"))
+    assert findings.masks(running).equals(findings.masks(precise)) and running.genotype == precise.genotype
+    for name in ("imitation_loss", "same_percent", "discriminator_loss"):
+        assert running.history[name].equals(precise.history[name])
+    assert not running.history["test_loss"].equals(precise.history["test_loss"])
+
+
+def test_running_statistics_lag_behind_masks_that_shrink(baseline):
+    """A network whose masks were all halved gives in training what it gave; by its running statistics it doesn't."""
+    task = start(baseline, batchnorm="precise")
+    images = next(iter(task._unchanged(task.images[1])))[0]
+    task.estimate_statistics()
+    whole = task.network.eval()(images).detach()
+    for at, mask in list(task.network.masks().items())[:-1]:  # no BatchNorm reads the last cell
+        if at not in task.network.reductions:  # whose skip connections make masks multiply each other
+            mask.data.mul_(0.2)
+    lagging = (task.network.eval()(images) - whole).detach().square().mean()
+    task.estimate_statistics()
+    estimated = (task.network.eval()(images) - whole).detach().square().mean()
+    assert estimated < 0.05 * lagging
+
+
+# -- as printed, and as counted ----------------------------------------------------------------------------------------
+
+SIZES = {"mnist": (0.13, 0.09), "fashion": (0.13, 0.10), "cifar10": (0.369, 0.298)}  # Tables 2 and 4, millions
+
+
+def sizes(name, suffix):
+    """Millions of parameters of the recipes' networks before pruning, and after it to the nodes that are printed."""
+    training, pruning = (find(f"gal-{step}-{name}{suffix}").at("paper") for step in ("training", "pruning"))
+    one = EXPERIMENTS[name]
+    stack = nascore.networks.stacked(training.genotype, training.cells, training.reductions)
+    after = pruned(stack, one.kept, pruning.rule, pruning.empty)
+    shape = {"channels": training.channels, "classes": one.classes, "in_channels": one.image[0]}
+    return [
+        sum(each.numel() for each in nascore.CellNetwork(some, **shape).parameters()) / 1e6 for some in (stack, after)
+    ]
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_as_counted_gives_the_printed_sizes_and_as_printed_does_not(name):
+    digits = 3 if name == "cifar10" else 2
+    assert tuple(round(each, digits) for each in sizes(name, "-as-counted")) == SIZES[name]
+    assert tuple(round(each, digits) for each in sizes(name, "")) != SIZES[name]
+
+
+@pytest.mark.parametrize(("name", "less"), [("cifar100", 0.21), ("voices", 0.42)])
+def test_as_counted_has_the_channels_that_explain_what_is_lost_where_the_cells_are_not_known(name, less):
+    one, training = EXPERIMENTS[name], find(f"gal-training-{name}-as-counted").at("paper")
+    stack, shape = one.stack(), {"classes": one.classes, "in_channels": 3, "stem": one.stem}
+    found = [
+        sum(each.numel() for each in nascore.CellNetwork(some, channels=training.channels, **shape).parameters()) / 1e6
+        for some in (stack, pruned(stack, one.kept, "concat", "keep"))
+    ]
+    assert round(found[0] - found[1], 2) == less
+
+
+def test_as_printed_is_what_equations_and_text_say():
+    for name, one in EXPERIMENTS.items():
+        training, pruning = (find(f"gal-{step}-{name}").at("paper") for step in ("training", "pruning"))
+        assert (training.channels, training.reductions, training.cells) == (16, one.reductions, one.cells)
+        assert (pruning.imitation, pruning.adversarial, pruning.rule, pruning.empty) == (1.0, 1.0, "node", "bypass")
+    with pytest.raises(ConfigError, match="unknown recipe"):
+        find("gal-training-cats-as-counted")  # no number of channels explains its sizes
+
+
+def test_the_coded_weight_is_a_tenth_of_the_mean_of_squares():
+    one, other = torch.randn(2, 6, 10, generator=torch.Generator().manual_seed(0))
+    coded = 0.1 * torch.nn.functional.mse_loss(one, other)
+    assert float(coded_imitation(10) * gal.imitation_loss(one, other)) == pytest.approx(float(coded))
+
+
+def test_every_setting_of_paper_has_a_source():
+    for recipe in (each for name, each in RECIPES.items() if name.startswith(("gal-training", "gal-pruning"))):
+        table = sourced(recipe).set_index("setting")
+        assert list(table.index) == [name for name, _ in settings_items(recipe.settings)]
+        assert table["source"].str.len().gt(5).all()
+        counted = table["source"].str.startswith("found by counting").any()
+        assert counted == recipe.name.endswith("-as-counted")
+    with pytest.raises(ConfigError, match="unknown kind of recipe of DARTS-GAL"):
+        sourced(find("darts"))
