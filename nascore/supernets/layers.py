@@ -2,8 +2,9 @@
 
 Any `nn.Sequential` of convolutions, affine BatchNorms, ReLUs and others; factorized reductions; pools. Activations are
 channels-last. A state's ReLU, its rearrangement for dilated convolutions and its pools are computed once for all that
-read it (`sharing.State`); a dilated depthwise convolution is an ordinary one in phases; `affine` has the rest. A layer
-that is none of these, that is of a subclass or hooked, is called as it is.
+read it (`sharing.State`); a dilated depthwise convolution is an ordinary one in phases; `affine` has the rest, and
+`double` what is in double precision. A layer that is none of these, that is of a subclass or hooked, is called as it
+is.
 """
 
 from collections.abc import Callable
@@ -18,7 +19,6 @@ from nascore.networks.operations import FactorizedReduce, PlainConvolution, Sepa
 from nascore.networks.residual_stack import ResidualReduction
 from nascore.supernets import double
 from nascore.supernets.affine import AffineNorm, Average, ConvolutionAffineNorm, Quarter, Statistics, WideDepthwise
-from nascore.supernets.double import pooled
 from nascore.supernets.kernels import depthwise, from_phases, in_kernels, pointwise, to_phases
 from nascore.supernets.sharing import State
 
@@ -133,7 +133,7 @@ class _Way:
         elif _is_dense(layer) and layer.kernel_size == (1, 1) and layer.stride == (1, 1):
             self.x, self.own = pointwise(self.x, layer.weight), True
         else:
-            self.x, self.own = pooled(layer, self.whole()), False
+            self.x, self.own = double.pooled(layer, self.whole()), False
         return 1
 
     def whole(self) -> Tensor:
