@@ -3,8 +3,8 @@
 What `networks` does operation by operation is done here state by state, see `layers`. Parameters, buffers and their
 names are those of the plain form, so that either takes the other's weights. On GPUs what reads a state shares its ReLU,
 and all else is as in the plain form. On CPUs activations are channels-last; cells and blocks that are given others
-compute them as the plain form does, and so does a whole network where its activations are too small to gain, but for double
-precision.
+compute them as the plain form does, and so does a whole network where its activations are too small to gain, but
+for double precision.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
